@@ -1,0 +1,76 @@
+"""Closed sets of words that rows, events and the API share."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    USER = "user"
+    ADMIN = "admin"
+
+
+class Author(StrEnum):
+    USER = "user"
+    ASSISTANT = "assistant"
+    SYSTEM = "system"
+
+
+class MessageStatus(StrEnum):
+    COMPLETE = "complete"
+    STREAMING = "streaming"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    LENGTH = "length"
+    STOPPED = "stopped"
+    INTERRUPTED = "interrupted"
+
+
+class FileStatus(StrEnum):
+    STORED = "stored"
+    PARSING = "parsing"
+    EMBEDDING = "embedding"
+    INDEXING = "indexing"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {FileStatus.READY, FileStatus.FAILED, FileStatus.CANCELLED}
+
+
+class SearchMode(StrEnum):
+    HYBRID = "hybrid"
+    DENSE = "dense"
+    TEXT = "text"
+
+
+class CountedBy(StrEnum):
+    """Where a token count comes from."""
+
+    PROVIDER = "provider"
+    TOKENIZER = "tokenizer"
+    ESTIMATE = "estimate"
+
+
+class Stage(StrEnum):
+    """What a run is doing, as told in `status` events."""
+
+    QUEUED = "queued"
+    RETRIEVING = "retrieving"
+    PROMPT = "prompt"
+    GENERATING = "generating"
+    RETRYING = "retrying"
+    FALLING_BACK = "falling_back"
