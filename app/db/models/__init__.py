@@ -1,0 +1,24 @@
+"""Every table, imported here so that Alembic and the mappers see them all."""
+
+from app.db.models.conversation import Conversation
+from app.db.models.executor import Executor
+from app.db.models.file import Chunk, File, FilePage, Posting
+from app.db.models.message import IdempotencyKey, Ledger, Message, MessageText, Run
+from app.db.models.user import AuthSession, RefreshToken, User
+
+__all__ = [
+    "AuthSession",
+    "Chunk",
+    "Conversation",
+    "Executor",
+    "File",
+    "FilePage",
+    "IdempotencyKey",
+    "Ledger",
+    "Message",
+    "MessageText",
+    "Posting",
+    "RefreshToken",
+    "Run",
+    "User",
+]
