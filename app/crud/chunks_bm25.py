@@ -1,0 +1,98 @@
+"""The text index on PostgreSQL: BM25 over a table of postings (`ts_rank` finds far less: nDCG .465 against .528)."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from app.crud import bm25
+from app.crud.bm25 import Scored
+
+ADD = text("""
+    INSERT INTO postings (chunk_id, term, user_id, frequency)
+    SELECT chunk_id, term, CAST(:owner AS uuid), frequency
+    FROM unnest(CAST(:chunks AS int[]), CAST(:terms AS text[]), CAST(:frequencies AS int[]))
+        AS new (chunk_id, term, frequency)
+""")
+FREQUENCIES = text("""
+    SELECT term, count(*) AS chunks FROM postings
+    WHERE user_id = CAST(:owner AS uuid) AND term = ANY(CAST(:terms AS text[])) GROUP BY term
+""")
+# The order of the steps is forced, as the planner does not know new rows and then reads all postings for each chunk:
+# MATERIALIZED takes the terms' postings first, OFFSET 0 looks up each one's chunk by its key.
+SEARCH = text("""
+    WITH hits AS MATERIALIZED (
+        SELECT postings.chunk_id, postings.frequency, asked.weight
+        FROM unnest(CAST(:terms AS text[]), CAST(:weights AS float8[])) AS asked (term, weight)
+            JOIN postings ON postings.term = asked.term
+        WHERE postings.user_id = CAST(:owner AS uuid) AND postings.term = ANY(CAST(:terms AS text[]))
+    )
+    SELECT found.file_id, found.ordinal, sum(
+        weight * frequency * (k1 + 1) / (frequency + k1 * (1 - b + b * found.terms / mean))
+    ) AS score
+    FROM hits
+        CROSS JOIN (
+            SELECT CAST(:k1 AS float8) AS k1, CAST(:b AS float8) AS b, CAST(:mean_terms AS float8) AS mean
+        ) AS constants
+        CROSS JOIN LATERAL (
+            SELECT chunks.id, chunks.terms, chunks.file_id, chunks.ordinal FROM chunks
+            WHERE chunks.id = hits.chunk_id AND chunks.user_id = CAST(:owner AS uuid)
+                AND (SELECT status FROM files WHERE files.id = chunks.file_id) = 'ready'
+                AND (CAST(:files AS uuid[]) IS NULL OR chunks.file_id = ANY(CAST(:files AS uuid[])))
+            OFFSET 0
+        ) AS found
+    GROUP BY found.id, found.file_id, found.ordinal ORDER BY score DESC, found.id LIMIT :limit
+""")
+# Not every chunk has a posting (one of stop words alone has none), but every chunk knows how many terms it has.
+COUNT = text("""
+    SELECT count(*) FROM chunks WHERE chunks.file_id = CAST(:file AS uuid)
+        AND chunks.terms = (SELECT coalesce(sum(frequency), 0) FROM postings WHERE postings.chunk_id = chunks.id)
+""")
+
+
+async def add(session: AsyncSession, owner: UUID, terms: Mapping[int, Sequence[str]]) -> None:
+    """Index the terms of these chunks, by chunk id."""
+    rows = [(chunk, term, times) for chunk, words in terms.items() for term, times in Counter(words).items()]
+    values = {"chunks": [r[0] for r in rows], "terms": [r[1] for r in rows], "frequencies": [r[2] for r in rows]}
+    await session.execute(ADD, {"owner": owner, **values})
+
+
+def document_frequencies(session: Session, owner: UUID, terms: Sequence[str]) -> dict[str, int]:
+    """How many of the owner's chunks have each term; a term that none has is left out."""
+    rows = session.execute(FREQUENCIES, {"owner": owner, "terms": list(terms)})
+    return {row.term: row.chunks for row in rows}
+
+
+def search(
+    session: Session,
+    owner: UUID,
+    weights: Mapping[str, float],
+    *,
+    mean_terms: float,
+    file_ids: Sequence[UUID] | None,
+    limit: int,
+) -> list[Scored]:
+    """Chunks of ready files with their scores, best first."""
+    values = {
+        "terms": list(weights),
+        "weights": list(weights.values()),
+        "files": None if file_ids is None else list(file_ids),
+        "owner": owner,
+        "mean_terms": mean_terms,
+        "k1": bm25.K1,
+        "b": bm25.B,
+        "limit": limit,
+    }
+    return [((file, ordinal), score) for file, ordinal, score in session.execute(SEARCH, values)]
+
+
+async def count(session: AsyncSession, file_id: UUID) -> int:
+    """How many of the file's chunks have all their terms in the index."""
+    return int((await session.execute(COUNT, {"file": file_id})).scalar_one())
+
+
+async def purge(session: AsyncSession) -> None:
+    """Nothing to do: the postings of a chunk go with it."""
