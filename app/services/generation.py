@@ -1,0 +1,288 @@
+"""One run: find passages, build the prompt, stream the model's answer into the log, store what came of it.
+
+The run belongs to the service, not to a connection: it goes on when every reader has left.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import msgspec
+from loguru import logger
+
+from app.core.enums import CountedBy, FinishReason, Stage
+from app.core.errors import AppError, Internal
+from app.db.session import Database, Session
+from app.observability import metrics
+from app.rag.retriever import Retriever
+from app.schemas.chat import (
+    Event,
+    ReasoningDelta,
+    RunDone,
+    RunFailed,
+    Source,
+    SourcesFound,
+    StatusChanged,
+    TextDelta,
+    UsageCounted,
+)
+from app.services import ledger, outcome
+from app.services.ledger import Prompt
+from app.services.llm.base import Delta, Generation, PassageText, Provider, TokenUsage
+from app.services.llm.pool import Pool
+from app.services.llm.tokens import estimate_tokens
+from app.services.outcome import Written
+from app.services.streams import replay
+from app.services.streams.base import StreamWriter
+from app.services.turns import Asked, Turn
+
+PASSAGES = 8  # of at most 1,000 characters each: the right page is there as often as more of them would have it
+
+# Said by us, since a model may forget to.
+NOTHING_FOUND = "*Nothing in the searched documents matches this question.*\n\n"
+
+INTERNAL = Internal("the answer failed inside the service; the log has the details under this request id")
+STORE_AGAIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What every run works with."""
+
+    db: Database
+    pool: Pool
+    retriever: Retriever
+
+
+class RunTask:
+    """A run in progress. Implements the pool's Sink."""
+
+    def __init__(self, tools: Tools, writer: StreamWriter, asked: Asked, turn: Turn) -> None:
+        self.turn = turn
+        self._tools, self._writer, self._asked = tools, writer, asked
+        self._provider: Provider = tools.pool.get(asked.model_source)
+        self._loop = asyncio.get_running_loop()
+        self._began = self._loop.time()
+        self._first = self._newest = 0.0
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._trace: list[int] = []
+        self._sources: list[Source] = []
+        self._prompt: Prompt | None = None
+        self._usage: TokenUsage | None = None
+        self._finish_reason = FinishReason.STOP
+        self._cancelled: FinishReason | None = None
+        self._interruptible = self._closing = False
+        self._again = asyncio.Event()
+        self.ended = asyncio.Event()
+        self.failure: AppError | None = None
+        self._say(turn.started(asked))
+        self.task = asyncio.create_task(self._run(), name=f"run {turn.run_id}")
+
+    def cancel(self, reason: FinishReason) -> None:
+        """Close the upstream and end the run with `reason`. Without effect once the model has finished."""
+        self._closing = self._closing or reason is FinishReason.INTERRUPTED
+        self._again.set()
+        if self._cancelled is None:
+            self._cancelled = reason
+            if self._interruptible:
+                self.task.cancel()
+
+    # The sink of the token path: no await, as little as possible.
+
+    def delta(self, delta: Delta) -> None:
+        if delta.text or delta.reasoning:
+            self._newest = self._loop.time()
+            if not self._first:
+                self._first = self._newest
+                metrics.TTFT.labels(self._asked.model_source).observe(self._first - self._began)
+        if delta.reasoning:
+            self._reasoning.append(delta.reasoning)
+            self._trace.append(-len(delta.reasoning))
+            self._writer.push(ReasoningDelta(delta.reasoning))
+        if delta.text:
+            self._write(delta.text)
+        if delta.finish_reason is not None:
+            self._finish_reason = FinishReason(delta.finish_reason)
+            self._usage = delta.usage
+
+    def _write(self, text: str) -> None:
+        self._text.append(text)
+        self._trace.append(len(text))
+        self._writer.push(TextDelta(text))
+
+    def status(self, event: StatusChanged) -> None:
+        self._say(event)
+
+    def _say(self, event: Event) -> None:
+        self._trace.append(replay.SOURCES if isinstance(event, SourcesFound) else 0)
+        self._writer.push(event)
+
+    async def _run(self) -> None:
+        try:
+            with metrics.ACTIVE_RUNS.track_inprogress():
+                error = await self._answered()
+            await self._conclude(error)
+        except Exception:  # the root of the task: whatever happens, its readers learn of the end
+            logger.exception("run {} failed", self.turn.run_id)
+            self._writer.end(self._last_event(INTERNAL), stored=False)
+        finally:
+            self.ended.set()
+
+    async def _answered(self) -> AppError | None:
+        try:
+            await self._answer()
+        except asyncio.CancelledError:
+            if self._cancelled is None:
+                raise
+            self.task.uncancel()
+            self._finish_reason = self._cancelled
+        except AppError as error:
+            return error
+        except Exception:  # the answer so far is kept all the same
+            logger.exception("run {} failed", self.turn.run_id)
+            return INTERNAL
+        return None
+
+    async def _answer(self) -> None:
+        self._interruptible = True
+        try:
+            if self._cancelled is not None:
+                raise asyncio.CancelledError
+            await self._find_sources()
+            self._prompt = ledger.assemble(
+                self.turn.parts(self._asked, self._sources),
+                context_tokens=self._asked.context_tokens,
+                max_tokens=self._asked.request.max_tokens,
+            )
+            self._sources = self._prompt.sources
+            if self.turn.file_ids or self._sources:
+                self._say(SourcesFound(self._sources))
+            if self._says_nothing_found() and self._asked.request.strict:
+                self._prompt = None  # the model is not asked
+                return
+            entry = outcome.ledger_entry(self._asked, self.turn, self._prompt, None)
+            self._writer.note(msgspec.json.encode(entry))
+            self._say(StatusChanged(stage=Stage.GENERATING))
+            await self._tools.pool.generate(self._provider, self._request(self._prompt), self)
+        finally:
+            self._interruptible = False
+
+    def _says_nothing_found(self) -> bool:
+        wanted = self.turn.file_ids or self._asked.request.strict
+        if self._sources or self.turn.content_before or not wanted or not self._provider.capabilities.generates:
+            return False
+        self._write(NOTHING_FOUND)
+        return True
+
+    async def _find_sources(self) -> None:
+        if self.turn.content_before:  # the numbers in the answer so far must keep their meaning
+            self._sources = msgspec.convert(self.turn.sources_before, list[Source])
+            return
+        if not self.turn.file_ids:
+            return
+        self._say(StatusChanged(stage=Stage.RETRIEVING))
+        found = await self._tools.retriever.search(
+            self.turn.user_id, self.turn.question, file_ids=self.turn.file_ids, limit=PASSAGES
+        )
+        self._sources = [
+            Source(
+                n=n,
+                file_id=p.file_id,
+                file_name=p.file_name,
+                page_from=p.page_from,
+                page_to=p.page_to,
+                char_from=p.char_from,
+                char_to=p.char_to,
+                text=p.text,
+                score=round(p.score, 4),
+            )
+            for n, p in enumerate(found.passages, 1)
+        ]
+
+    def _request(self, prompt: Prompt) -> Generation:
+        request = self._asked.request
+        return Generation(
+            turns=prompt.turns,
+            model=self._asked.model,
+            temperature=request.temperature,
+            max_tokens=request.max_tokens,
+            passages=[PassageText(s.n, s.file_name, s.page_from, s.page_to, s.text) for s in prompt.sources],
+            searched=bool(self.turn.file_ids),
+        )
+
+    async def _conclude(self, error: AppError | None) -> None:
+        """Store the outcome, then send the one terminal event. If it cannot be stored the frames stay in the log."""
+        usage = self._count()
+        if usage is not None and error is None:
+            self._say_last(usage)
+        written = Written(
+            text="".join(self._text),
+            reasoning="".join(self._reasoning),
+            trace=replay.pack([*self._trace, 0]),
+            sources=[msgspec.to_builtins(source) for source in self._sources],
+            usage=usage,
+            entry=outcome.ledger_entry(self._asked, self.turn, self._prompt, self._usage),
+        )
+        store = partial(outcome.store, turn=self.turn, written=written, error=error, reason=self._finish_reason)
+        self.failure = await self._store(store)
+        self._writer.end(self._last_event(self.failure or error), stored=self.failure is None)
+        self.ended.set()
+        ended_as = self.failure or error
+        metrics.RUNS.labels(self._asked.model_source, ended_as.code if ended_as else self._finish_reason).inc()
+        while self.failure is not None and not self._closing:
+            await self._wait(STORE_AGAIN_S)
+            self.failure = await self._store(store)
+        if self.failure is None:
+            self._writer.stored()
+
+    async def _store(self, store: Callable[[Session], None]) -> AppError | None:
+        """Why it could not be stored: the frames in the log are then the only copy."""
+        try:
+            await self._tools.db.write(store)
+        except AppError as failure:
+            logger.error("run {} could not be stored: {}", self.turn.run_id, failure.message)
+            return failure
+        except Exception:  # whatever the database says, the client is told
+            logger.exception("run {} could not be stored", self.turn.run_id)
+            return Internal("the answer could not be stored yet; it is kept and stored as soon as possible")
+        return None
+
+    async def _wait(self, seconds: float) -> None:
+        """Or until `cancel`."""
+        self._again.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._again.wait()
+
+    def _say_last(self, usage: UsageCounted) -> None:
+        try:
+            self._say(usage)
+        except AppError:  # the log has failed and said so: what is left is to store the message
+            logger.warning("run {}: no more frames can be kept", self.turn.run_id)
+
+    def _count(self) -> UsageCounted | None:
+        """None when the model was never asked."""
+        if self._prompt is None:
+            return None
+        counted = self._usage or TokenUsage(
+            self._prompt.prompt_tokens, sum(estimate_tokens(t) for t in ("".join(self._reasoning + self._text),) if t)
+        )
+        metrics.TOKENS.labels(self._asked.model_source).inc(counted.completion_tokens)
+        tokens, decoding_s = counted.completion_tokens, self._newest - self._first
+        return UsageCounted(
+            prompt_tokens=counted.prompt_tokens,
+            completion_tokens=counted.completion_tokens,
+            counted_by=CountedBy.PROVIDER if self._usage else CountedBy.ESTIMATE,
+            ttft_ms=round((self._first - self._began) * 1e3, 1) if self._first else None,
+            tokens_per_s=round((tokens - 1) / decoding_s, 1) if tokens > 1 and decoding_s > 0 else None,
+        )
+
+    def _last_event(self, error: AppError | None) -> RunDone | RunFailed:
+        if error is None:
+            return RunDone(finish_reason=self._finish_reason, message_id=self.turn.message_id)
+        return RunFailed(
+            code=error.code, message=error.message, retryable=error.retryable, request_id=self._asked.request_id
+        )

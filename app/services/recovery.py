@@ -1,0 +1,89 @@
+"""After a restart: every answer that a killed process left unfinished keeps its text and is marked interrupted."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import msgspec
+from loguru import logger
+
+from app.core.enums import FinishReason, MessageStatus, RunStatus
+from app.core.errors import NotFound
+from app.crud import message_search, messages, runs
+from app.crud.messages import Outcome
+from app.db.models import Run
+from app.db.session import Database, Session
+from app.schemas.chat import ReasoningDelta, SourcesFound, TextDelta, UsageCounted
+from app.services.streams import replay
+from app.services.streams.base import LeftBehind, StoredFrame, StreamLog
+
+TEXT: Final = TextDelta.kind
+REASONING: Final = ReasoningDelta.kind
+
+
+async def recover(db: Database, log: StreamLog, replica: str) -> int:
+    """Store what the log still holds, then let the log forget it. Gives the number of answers interrupted."""
+    unfinished = await db.query(partial(runs.unfinished, replica=replica))
+    left_behind = log.left_behind([str(run.id) for run in unfinished])
+    interrupted = await db.write(partial(_interrupt_all, replica=replica, left_behind=left_behind))
+    log.forget_left_behind()
+    if interrupted:
+        logger.info("{} unfinished answers of an earlier process were marked interrupted", interrupted)
+    return interrupted
+
+
+def _interrupt_all(session: Session, *, replica: str, left_behind: Mapping[str, LeftBehind]) -> int:
+    unfinished = runs.unfinished(session, replica)
+    for run in unfinished:
+        _interrupt(session, run, left_behind.get(str(run.id)) or LeftBehind())
+    return len(unfinished)
+
+
+def _interrupt(session: Session, run: Run, found: LeftBehind) -> None:
+    frames = found.frames()
+    text, reasoning = _joined(frames, TEXT), _joined(frames, REASONING)
+    try:
+        message = messages.get(session, run.message_id, run.user_id)
+    except NotFound:  # deleted meanwhile: its run goes with it
+        return
+    content = message.content[: run.content_before] + text
+    sources = message.sources or _sources(frames)
+    messages.finish(
+        session,
+        message.id,
+        Outcome(
+            content=content,
+            reasoning=((message.reasoning or "")[: run.reasoning_before] + reasoning) or None,
+            status=MessageStatus.INTERRUPTED,
+            finish_reason=FinishReason.INTERRUPTED,
+            sources=sources,
+            usage=_usage(frames),
+            error=None,
+        ),
+    )
+    message_search.index(session, message.id, run.conversation_id, run.user_id, content)
+    if found.note is not None:
+        entry = msgspec.json.decode(found.note, type=dict)
+        runs.add_ledger(session, run_id=run.id, message_id=message.id, user_id=run.user_id, entry=entry)
+    trace = replay.pack([*map(_size, frames), 0])
+    runs.finish(session, run.id, status=RunStatus.INTERRUPTED, error=None, trace=trace)
+
+
+def _size(frame: StoredFrame) -> int:
+    if frame.kind not in {TEXT, REASONING}:
+        return replay.SOURCES if frame.kind == SourcesFound.kind else 0
+    size = len(msgspec.json.decode(frame.data, type=TextDelta).text)
+    return size if frame.kind == TEXT else -size
+
+
+def _joined(frames: list[StoredFrame], kind: str) -> str:
+    return "".join(msgspec.json.decode(f.data, type=TextDelta).text for f in frames if f.kind == kind)
+
+
+def _sources(frames: list[StoredFrame]) -> list[object]:
+    return [source for f in frames if f.kind == SourcesFound.kind for source in msgspec.json.decode(f.data, type=list)]
+
+
+def _usage(frames: list[StoredFrame]) -> dict[str, object] | None:
+    found = [msgspec.json.decode(f.data, type=dict) for f in frames if f.kind == UsageCounted.kind]
+    return found[-1] if found else None
