@@ -1,0 +1,90 @@
+"""The seams of retrieval: what a loader, an embedder and a vector store are, and the values that pass between them.
+
+Offsets count Unicode code points in a file's text: its pages joined by a form feed.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.rag.pages import PAGE_SEPARATOR, Chunk, Loader, Page, ParseError
+
+__all__ = [
+    "PAGE_SEPARATOR",
+    "Chunk",
+    "Embedder",
+    "Hit",
+    "Loader",
+    "Page",
+    "ParseError",
+    "Parser",
+    "TokenLimit",
+    "Urgency",
+    "VectorStore",
+    "Vectors",
+]
+
+Vectors = NDArray[np.float32]
+Urgency = Literal["query", "document"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One vector that is near a query. `score` is the cosine similarity."""
+
+    file_id: UUID
+    ordinal: int
+    score: float
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors."""
+
+    fingerprint: str  # model, revision and dimension; stored with every chunk
+    dimension: int
+    max_tokens: int  # of a text; the marks that a model adds around it are not counted
+    scripts: frozenset[str]  # Unicode scripts it was trained on, e.g. {"LATIN"}
+
+    async def embed(self, texts: Sequence[str], *, urgency: Urgency) -> Vectors:
+        """Shape (len(texts), dimension), float32, rows of length 1. Queries go before documents."""
+
+    def familiarity(self, text: str) -> float:
+        """From 0 to 1: the share of a short text's words that it knows whole. Low for a language it was not taught."""
+
+    async def aclose(self) -> None: ...
+
+
+class TokenLimit(Protocol):
+    """Cuts texts to what an embedder reads. Separate from Embedder: splitting needs no model."""
+
+    def token_offsets(self, texts: Sequence[str]) -> list[list[int]]:
+        """For each text, the code-point offset at which each of its tokens ends."""
+
+
+class VectorStore(Protocol):
+    """Vectors by owner and file. Every call names the owner: no search crosses it."""
+
+    async def add(self, owner: UUID, file_id: UUID, ordinals: Sequence[int], vectors: Vectors) -> None:
+        """Idempotent: the same file and ordinal are written once."""
+
+    async def query(self, owner: UUID, vector: Vectors, file_ids: Iterable[UUID] | None, limit: int) -> list[Hit]:
+        """Best first. `file_ids` None: the owner's whole library."""
+
+    async def count(self, owner: UUID, file_id: UUID) -> int: ...
+
+    async def delete(self, owner: UUID, file_id: UUID) -> None:
+        """Afterwards `count` is 0. Idempotent."""
+
+    async def aclose(self) -> None: ...
+
+
+class Parser(Protocol):
+    """Reads a file in a limited child process."""
+
+    def pages(self, path: Path, media_type: str, first: int) -> AsyncIterator[tuple[Page, int | None]]:
+        """Pages from number `first` on, each with the total when it is known. Raises ParseError."""

@@ -1,0 +1,5 @@
+"""Text to vectors. Whatever is imported from here comes after this."""
+
+from app.core.settings import silence_libraries
+
+silence_libraries()

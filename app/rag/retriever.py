@@ -1,0 +1,167 @@
+"""Finds the passages of a user's files that a query is about: by meaning, by words, or by both."""
+
+import asyncio
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from loguru import logger
+
+from app.core.enums import SearchMode
+from app.core.errors import AppError
+from app.crud import chunks
+from app.crud.bm25 import Place
+from app.crud.chunks import Located
+from app.db.session import Database, Session
+from app.rag.base import Embedder, VectorStore
+from app.rag.fusion import fuse, ranks
+
+TOP = 100  # of each half
+MAX_LETTERS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk that was found. `score` is from 0 to 1; a rank is None where that half did not find it."""
+
+    file_id: UUID
+    file_name: str
+    page_from: int
+    page_to: int
+    char_from: int
+    char_to: int
+    text: str
+    score: float
+    dense_rank: int | None
+    text_rank: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """Passages, best first, and the mode that was really used."""
+
+    passages: list[Passage]
+    mode: SearchMode
+
+
+class Retriever:
+    """Searches the ready files of one user. Without an embedder or a vector store it searches by words alone."""
+
+    def __init__(self, db: Database, *, embedder: Embedder | None, vectors: VectorStore | None) -> None:
+        self._db, self._embedder, self._vectors = db, embedder, vectors
+
+    async def search(
+        self,
+        owner: UUID,
+        query: str,
+        *,
+        file_ids: Sequence[UUID] | None,
+        limit: int = 10,
+        mode: SearchMode = SearchMode.HYBRID,
+    ) -> Retrieved:
+        """`file_ids` None: all files of the owner. Hybrid becomes text when the embedder cannot help with this query.
+
+        Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
+        """
+        mode = self._possible(mode, query)
+        files = await self._db.query(partial(chunks.searchable, owner=owner, file_ids=file_ids))
+        if files == [] or not query.strip():
+            return Retrieved([], mode)
+        dense: dict[Place, float] | None = None
+        text: dict[Place, float] | None = None
+        match mode:
+            case SearchMode.TEXT:
+                text = await self._by_words(owner, query, files)
+            case SearchMode.DENSE:
+                dense = await self._by_meaning(owner, query, files)
+            case SearchMode.HYBRID:
+                dense, text = await asyncio.gather(
+                    self._by_meaning_if_possible(owner, query, files), self._by_words(owner, query, files)
+                )
+        found = _Found(owner, dense, text, self._share(query) if dense and text else 0.5)
+        passages = await self._db.query(partial(_passages, found=found, limit=limit))
+        return Retrieved(passages, SearchMode.TEXT if dense is None else mode)
+
+    def _possible(self, mode: SearchMode, query: str) -> SearchMode:
+        if self._embedder is None or self._vectors is None:
+            return SearchMode.TEXT
+        if mode is SearchMode.HYBRID and not reads(self._embedder.scripts, query):
+            return SearchMode.TEXT
+        return mode
+
+    async def _by_meaning_if_possible(
+        self, owner: UUID, query: str, files: list[UUID] | None
+    ) -> dict[Place, float] | None:
+        try:
+            return await self._by_meaning(owner, query, files)
+        except AppError as error:
+            logger.warning("search goes on with words alone: {}", error)
+            return None
+
+    async def _by_meaning(self, owner: UUID, query: str, files: list[UUID] | None) -> dict[Place, float]:
+        if self._embedder is None or self._vectors is None:
+            return {}
+        vector = (await self._embedder.embed([query], urgency="query"))[0]
+        hits = await self._vectors.query(owner, vector, files, TOP)
+        return {(hit.file_id, hit.ordinal): hit.score for hit in hits}
+
+    async def _by_words(self, owner: UUID, query: str, files: list[UUID] | None) -> dict[Place, float]:
+        search = partial(chunks.search_text, owner=owner, query=query, file_ids=files, limit=TOP)
+        return dict(await self._db.query(search))
+
+    def _share(self, query: str) -> float:
+        """What meaning counts for: half when the embedder knows the query's words, else less.
+
+        Against half and half always: nDCG +.007 on German, +.001 to +.003 on English, and a language that the embedder
+        hardly knows is not spoiled.
+        """
+        return self._embedder.familiarity(query) / 2 if self._embedder is not None else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Scores of each half, None where it was not searched, and the dense half's share of the sum."""
+
+    owner: UUID
+    dense: dict[Place, float] | None
+    text: dict[Place, float] | None
+    share: float
+
+
+def _passages(session: Session, *, found: _Found, limit: int) -> list[Passage]:
+    """Fuses the halves. A vector whose chunk is not in a ready file any more is passed over."""
+    dense, text = found.dense or {}, found.text or {}
+    halves = [(weight, half) for weight, half in ((found.share, dense), (1 - found.share, text)) if half]
+    fused = fuse(halves)
+    rows = chunks.by_places(session, found.owner, list(fused)[:limit]) if fused else []
+    row_at = {(row.file_id, row.ordinal): row for row in rows}
+    dense_ranks, text_ranks = ranks(dense), ranks(text)
+    return [
+        _passage(row_at[place], score, dense_ranks.get(place), text_ranks.get(place))
+        for place, score in fused.items()
+        if place in row_at
+    ]
+
+
+def reads(scripts: frozenset[str], query: str) -> bool:
+    """Whether at least half of a query's letters are of these scripts: the first word of a letter's Unicode name."""
+    letters = [letter for letter in query if letter.isalpha()][:MAX_LETTERS]
+    known = sum(unicodedata.name(letter, "").partition(" ")[0] in scripts for letter in letters)
+    return 2 * known >= len(letters)
+
+
+def _passage(row: Located, score: float, dense_rank: int | None, text_rank: int | None) -> Passage:
+    return Passage(
+        file_id=row.file_id,
+        file_name=row.file_name,
+        page_from=row.page_from,
+        page_to=row.page_to,
+        char_from=row.char_from,
+        char_to=row.char_to,
+        text=row.text,
+        score=score,
+        dense_rank=dense_rank,
+        text_rank=text_rank,
+    )

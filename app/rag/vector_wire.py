@@ -1,0 +1,81 @@
+"""What the service and its vector process say to each other over a pair of pipes.
+
+A frame is two little-endian uint32 lengths, a msgpack header and raw float32 values. Every request has one reply.
+"""
+
+import struct
+
+import msgspec
+
+LENGTHS = struct.Struct("<II")
+
+
+class Add(msgspec.Struct, frozen=True, tag=True):
+    """Its frame's values are the vectors, one row per ordinal."""
+
+    owner: str
+    file: str
+    ordinals: list[int]
+
+
+class Query(msgspec.Struct, frozen=True, tag=True):
+    """Its frame's values are one vector. `files` None: all files of the owner."""
+
+    owner: str
+    files: list[str] | None
+    limit: int
+
+
+class Count(msgspec.Struct, frozen=True, tag=True):
+    owner: str
+    file: str
+
+
+class Delete(msgspec.Struct, frozen=True, tag=True):
+    owner: str
+    file: str
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The first frame of the process, and the reply to Add and Delete."""
+
+
+class Found(msgspec.Struct, frozen=True, tag=True):
+    """Best first. `scores` are cosine similarities."""
+
+    files: list[str]
+    ordinals: list[int]
+    scores: list[float]
+
+
+class Counted(msgspec.Struct, frozen=True, tag=True):
+    number: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """The request, or the start of the process, failed for this reason."""
+
+    reason: str
+    in_use: bool = False
+
+
+Request = Add | Query | Count | Delete
+Reply = Ready | Found | Counted | Failed
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+
+
+def frame(header: Request | Reply, values: bytes = b"") -> bytes:
+    encoded = _encoder.encode(header)
+    return LENGTHS.pack(len(encoded), len(values)) + encoded + values
+
+
+def decode_request(header: bytes) -> Request:
+    """Raises msgspec.DecodeError."""
+    return _requests.decode(header)
+
+
+def decode_reply(header: bytes) -> Reply:
+    """Raises msgspec.DecodeError."""
+    return _replies.decode(header)
