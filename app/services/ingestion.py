@@ -1,0 +1,294 @@
+"""From a stored file to one that can be searched: parse, split, embed, index, verify.
+
+The row says which step is done, so that a job that is run again goes on where a crash left it. Every change of the
+row is fenced by its attempt: a job whose file was cancelled, deleted or retried meanwhile writes nothing more.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import UUID
+
+from loguru import logger
+
+from app.core.enums import FileStatus
+from app.core.errors import AppError, Internal, StorageFull
+from app.core.settings import DocumentSettings
+from app.crud import chunks as chunk_rows
+from app.crud import files
+from app.db import models
+from app.db.models import File, FilePage
+from app.db.session import AsyncSession, Database
+from app.observability.metrics import INGEST_CHUNKS, INGEST_FILES, INGEST_PAGES, INGEST_SECONDS
+from app.rag.base import Embedder, Parser, TokenLimit, VectorStore
+from app.rag.pages import Chunk, Page, ParseError
+from app.rag.splitter import SPLITTER_VERSION, Splitter
+from app.services.blobs import BlobKey, Blobs
+from app.services.jobs.base import Context, Payload
+from app.services.progress import FileProgress
+
+PAGES_PER_STEP = 16
+CHARS_PER_STEP = 1 << 20
+CHUNKS_PER_STEP = 32
+UNLIMITED_TOKENS = 1 << 30
+
+
+class Superseded(Exception):
+    """The file was cancelled, deleted or retried: this job must stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Where chunks go. Without an embedder there is a text index alone."""
+
+    embedder: Embedder | None
+    token_limit: TokenLimit | None
+    vectors: VectorStore | None
+
+
+def job_id(file_id: UUID, attempt: int) -> str:
+    """One job per attempt: enqueuing it twice is harmless."""
+    return f"ingest:{file_id}:{attempt}"
+
+
+async def ingest(context: Context, payload: Payload) -> None:
+    """The job `ingest` with `file_id` and `attempt`."""
+    await context.get(Ingestion).run(UUID(payload["file_id"]), int(payload["attempt"]))
+
+
+class Ingestion:
+    """Brings one file at a time through its steps; several files may wait for each other's parsing."""
+
+    def __init__(
+        self,
+        *,
+        db: Database,
+        blobs: Blobs,
+        parser: Parser,
+        index: Index,
+        progress: FileProgress,
+        settings: DocumentSettings,
+    ) -> None:
+        self._db = db
+        self._blobs = blobs
+        self._parser = parser
+        self._index = index
+        self._progress = progress
+        self._settings = settings
+        self._parsing = asyncio.Lock()
+
+    async def run(self, file_id: UUID, attempt: int) -> None:
+        """Ends with the file `ready`, or `failed` with a reason; returns quietly when the attempt is over."""
+        async with self._db.read() as session:
+            file = await files.get(session, file_id)
+        if file is None or file.attempt != attempt or FileStatus(file.status).is_final:
+            return
+        try:
+            file = await self._parse(file)
+            await self._build(file)
+        except Superseded:
+            return
+        except ParseError as error:
+            await self.fail(file, error.code, error.message)
+        except AppError as error:
+            await self.fail(file, error.code, error.message)
+        except Exception as error:
+            logger.opt(exception=True).error("the ingestion of file {} failed", file_id)
+            await self.fail(file, *_reason(error))
+
+    async def remove_vectors(self, owner: UUID, file_id: UUID) -> None:
+        """Raises when the store cannot be reached or still has some."""
+        if self._index.vectors is None:
+            return
+        await self._index.vectors.delete(owner, file_id)
+        left = await self._index.vectors.count(owner, file_id)
+        if left:
+            raise RuntimeError(f"{left} vectors of file {str(file_id)!r} are left after their deletion")
+
+    async def _parse(self, file: File) -> File:
+        if file.status not in {FileStatus.STORED, FileStatus.PARSING}:
+            return file
+        async with self._parsing, _timed("parse"):
+            async with self._db.begin() as session:
+                file = await self._step(session, file, status=FileStatus.PARSING)
+                stored = await files.page_count(session, file.id)
+            self._progress.tell(file)
+            blob = BlobKey(file.user_id, file.id)
+            if not await self._blobs.exists(blob):
+                raise ParseError("blob_missing", "the stored file is not there any more; upload it again")
+            path = self._blobs.path(blob)
+            batch: list[Page] = []
+            total = file.pages_total
+            next_char = stored.next_char
+            # Closed at once when this job is to stop: the generator's end is the parsing child's end.
+            pages = aiter(self._parser.pages(path, file.media_type, stored.last + 1))
+            try:
+                async for page, total in pages:
+                    batch.append(Page(page.number, _storable(page.text)))
+                    if len(batch) >= PAGES_PER_STEP or sum(len(p.text) for p in batch) >= CHARS_PER_STEP:
+                        file, next_char = await self._store(file, batch, total, next_char)
+                        batch = []
+            finally:
+                await _close(pages)
+            done = batch[-1].number if batch else file.pages_done
+            file, _ = await self._store(file, batch, done, next_char)
+            return file
+
+    async def _store(self, file: File, pages: Sequence[Page], total: int | None, char_from: int) -> tuple[File, int]:
+        """One transaction: these pages and the count. Gives where the next page starts, too."""
+        rows: list[FilePage] = []
+        for page in pages:
+            rows.append(FilePage(file_id=file.id, number=page.number, char_from=char_from, text=page.text))
+            char_from += len(page.text) + 1
+        done = pages[-1].number if pages else file.pages_done
+        async with self._db.begin() as session:
+            file = await self._step(session, file, pages_total=total, pages_done=done)
+            session.add_all(rows)
+        INGEST_PAGES.inc(len(pages))
+        self._progress.tell(file)
+        return file, char_from
+
+    async def _build(self, file: File) -> None:
+        async with self._db.read() as session:
+            pages = [Page(number, text) for number, text in await files.pages(session, file.id)]
+        if not any(page.text.strip() for page in pages):
+            raise ParseError(
+                "no_text", "no text was found in this file; if its pages are scanned pictures, run OCR on it first"
+            )
+        async with _timed("split"):
+            chunks = await self._split(pages)
+        for rebuild in (False, True):
+            file = await self._begin(file, len(chunks), rebuild=rebuild)
+            async with _timed("index"):
+                for first in range(file.chunks_done, len(chunks), CHUNKS_PER_STEP):
+                    file = await self._write(file, chunks[first : first + CHUNKS_PER_STEP])
+            if await self._complete(file, len(pages)):
+                await self._ready(file)
+                return
+            logger.warning("the index of file {} is incomplete{}", file.id, "" if rebuild else ": building it again")
+        raise Internal("the index of this file could not be completed; retry")
+
+    async def _split(self, pages: Sequence[Page]) -> list[Chunk]:
+        """A page at a time: a whole book in one go would hold the interpreter, and with it every stream."""
+        settings, embedder = self._settings, self._index.embedder
+        splitter = Splitter(
+            size=settings.chunk_size,
+            overlap=settings.chunk_overlap,
+            limit=self._index.token_limit,
+            max_tokens=embedder.max_tokens if embedder else UNLIMITED_TOKENS,
+        )
+        return [chunk for page in pages for chunk in await asyncio.to_thread(splitter.feed, page)]
+
+    @property
+    def _fingerprint(self) -> str:
+        embedder, rules = self._index.embedder, self._settings
+        model = embedder.fingerprint if embedder else "text"
+        return f"{model}|{SPLITTER_VERSION}|{rules.chunk_size}|{rules.chunk_overlap}"
+
+    async def _begin(self, file: File, total: int, *, rebuild: bool) -> File:
+        """Go on with the chunks that are there when they are of the same kind and number, else begin anew."""
+        status = FileStatus.EMBEDDING if self._index.embedder else FileStatus.INDEXING
+        async with self._db.read() as session:
+            there = await chunk_rows.count(session, file.id)
+        known = (file.chunks_total, file.fingerprint, file.chunks_done)
+        if not rebuild and known == (total, self._fingerprint, there):
+            changes: dict[str, object] = {"status": status}
+        else:
+            if file.chunks_total is not None or file.attempt > 1:
+                await self.remove_vectors(file.user_id, file.id)
+            changes = {"status": status, "chunks_total": total, "chunks_done": 0, "fingerprint": self._fingerprint}
+        async with self._db.begin() as session:
+            file = await self._step(session, file, **changes)
+            if file.chunks_done == 0:
+                await chunk_rows.delete_file(session, file.id)
+        self._progress.tell(file)
+        return file
+
+    async def _write(self, file: File, batch: Sequence[Chunk]) -> File:
+        """Vectors first, then text rows and the count in one transaction: a crash between repeats the batch."""
+        if self._index.embedder is not None and self._index.vectors is not None:
+            vectors = await self._index.embedder.embed([c.text for c in batch], urgency="document")
+            await self._index.vectors.add(file.user_id, file.id, [c.ordinal for c in batch], vectors)
+        rows = [_row(file, chunk) for chunk in batch]
+        async with self._db.begin() as session:
+            file = await self._step(session, file, chunks_done=batch[-1].ordinal + 1)
+            await chunk_rows.add(session, rows)
+        INGEST_CHUNKS.inc(len(batch))
+        self._progress.tell(file)
+        return file
+
+    async def _complete(self, file: File, pages: int) -> bool:
+        """Whether all that was counted is really there: pages, text rows, index entries and vectors."""
+        async with self._db.begin() as session:
+            file = await self._step(session, file, status=FileStatus.INDEXING)
+            found = [await chunk_rows.count(session, file.id), await chunk_rows.indexed_count(session, file.id)]
+        if self._index.vectors is not None and self._index.embedder is not None:
+            found.append(await self._index.vectors.count(file.user_id, file.id))
+        return set(found) == {file.chunks_total} and file.chunks_done == file.chunks_total and pages == file.pages_done
+
+    async def _ready(self, file: File) -> None:
+        async with self._db.begin() as session:
+            file = await self._step(session, file, status=FileStatus.READY, error=None)
+        INGEST_FILES.labels(FileStatus.READY).inc()
+        self._progress.tell(file)
+
+    async def fail(self, file: File, code: str, message: str) -> None:
+        """Nothing of a failed file stays searchable; its pages go as well, a retry reads it afresh."""
+        error = {"code": code, "message": message}
+        async with self._db.begin() as session:
+            failed = await files.advance(session, file.id, file.attempt, {"status": FileStatus.FAILED, "error": error})
+            if failed is None:
+                return
+            await chunk_rows.delete_file(session, file.id)
+            await files.delete_pages(session, file.id)
+        INGEST_FILES.labels(FileStatus.FAILED).inc()
+        self._progress.tell(failed)
+        if failed.chunks_total is not None:
+            await self.remove_vectors(file.user_id, file.id)
+
+    async def _step(self, session: AsyncSession, file: File, **changes: object) -> File:
+        moved = await files.advance(session, file.id, file.attempt, changes)
+        if moved is None:
+            raise Superseded
+        return moved
+
+
+def _row(file: File, chunk: Chunk) -> models.Chunk:
+    return models.Chunk(
+        file_id=file.id,
+        user_id=file.user_id,
+        ordinal=chunk.ordinal,
+        page_from=chunk.page_from,
+        page_to=chunk.page_to,
+        char_from=chunk.char_from,
+        char_to=chunk.char_to,
+        text=chunk.text,
+        fingerprint=file.fingerprint,
+    )
+
+
+def _storable(text: str) -> str:
+    """Databases refuse NUL (PostgreSQL) and halves of surrogate pairs. Each is replaced, so that offsets stay."""
+    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _reason(error: Exception) -> tuple[str, str]:
+    said = str(error).lower()
+    if "disk is full" in said or "no space left" in said or "quota exceeded" in said:
+        return StorageFull.code, "the disk is full; delete files or ask the administrator for space, then retry"
+    return "internal", "the service failed while it read this file; retry, and tell the administrator if it fails again"
+
+
+async def _close(pages: AsyncIterator[tuple[Page, int | None]]) -> None:
+    aclose = getattr(pages, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+@asynccontextmanager
+async def _timed(stage: str) -> AsyncIterator[None]:
+    began = time.perf_counter()
+    yield
+    INGEST_SECONDS.labels(stage).observe(time.perf_counter() - began)

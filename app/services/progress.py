@@ -1,0 +1,35 @@
+"""Tells a user's pages how the ingestion of a file goes."""
+
+import time
+from collections import OrderedDict
+from uuid import UUID
+
+from app.core.enums import FileStatus
+from app.db.models import File
+from app.schemas.files import FileOut
+from app.services.streams.events import UserEvents
+
+INTERVAL_S = 0.3
+MAX_KEPT = 1000
+
+
+class FileProgress:
+    """A few `file` events a second per file, and every change of its status."""
+
+    def __init__(self, events: UserEvents) -> None:
+        self._events = events
+        self._told: OrderedDict[UUID, tuple[str, float]] = OrderedDict()
+
+    def tell(self, file: File) -> None:
+        """Publish the file as it is now, unless the same status was told a moment ago."""
+        now = time.monotonic()
+        status, at = self._told.pop(file.id, ("", 0.0))
+        if file.status == status and now - at < INTERVAL_S:
+            self._told[file.id] = (status, at)
+            return
+        if not FileStatus(file.status).is_final:
+            self._told[file.id] = (file.status, now)
+            if len(self._told) > MAX_KEPT:
+                self._told.popitem(last=False)
+        body = FileOut.model_validate(file).model_dump_json().encode()
+        self._events.publish(file.user_id, "file", body, subject=str(file.id))

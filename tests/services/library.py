@@ -1,0 +1,257 @@
+"""A working library for tests: real rows, blobs, jobs, parsing child and Chroma, and a quick embedder of our own."""
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+
+from app.core.enums import FileStatus, Role
+from app.core.errors import NotFound
+from app.core.settings import DocumentSettings
+from app.crud import chunks, conversations, files, users
+from app.db.models import File
+from app.db.session import Database, Session
+from app.rag.base import Parser, Urgency, Vectors, VectorStore
+from app.rag.pages import Page, ParseError
+from app.rag.parser import ChildParser
+from app.rag.retriever import Passage, Retriever
+from app.services.blobs import Blobs
+from app.services.documents import Documents
+from app.services.ingestion import Index, Ingestion
+from app.services.jobs import Context, Jobs
+from app.services.progress import FileProgress
+from app.services.reconciliation import Reconciliation
+from app.services.streams.events import UserEvents
+from app.services.uploads import Limits, UploadFields
+
+SOON_S = 30
+SETTINGS = DocumentSettings(_env_file=None, chunk_size=200, chunk_overlap=0)
+PARSER = ChildParser(cpu_s=20, memory_mb=1024, wall_s=30)
+WORDS = ["harbour", "crane", "ledger", "violin", "copper", "meadow", "lantern", "orbit", "thistle", "quarry"]
+
+
+class WordEmbedder:
+    """An Embedder that counts words by their hash: texts with the same words are near each other."""
+
+    fingerprint = "words@1/32"
+    dimension = 32
+    max_tokens = 10_000
+    scripts = frozenset({"LATIN"})
+
+    def __init__(self) -> None:
+        self.embedded = 0
+        self.reached = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.waits_after = 1 << 30
+
+    async def embed(self, texts: Sequence[str], *, urgency: Urgency) -> Vectors:
+        if self.embedded >= self.waits_after:
+            self.reached.set()
+            await self.gate.wait()
+        self.embedded += len(texts)
+        vectors = np.zeros((len(texts), self.dimension), np.float32)
+        for row, text in enumerate(texts):
+            vectors[row, 0] = 0.01
+            for word in text.lower().split():
+                vectors[row, zlib.crc32(word.encode()) % self.dimension] += 1
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def familiarity(self, text: str) -> float:
+        return 1.0
+
+    async def aclose(self) -> None:
+        return None
+
+
+class ScriptedParser:
+    """A Parser whose file is written by the test: pages as they are released, then an error or the end."""
+
+    def __init__(self, pages: Sequence[str], *, error: ParseError | None = None) -> None:
+        self.asked_first: list[int] = []
+        self.closed = 0
+        self.reached = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.waits_at = 0
+        self._pages = pages
+        self._error = error
+
+    async def pages(self, path: Path, media_type: str, first: int) -> AsyncIterator[tuple[Page, int | None]]:
+        self.asked_first.append(first)
+        try:
+            for number, text in enumerate(self._pages[first - 1 :], first):
+                if number == self.waits_at:
+                    self.reached.set()
+                    await self.gate.wait()
+                yield Page(number, text), len(self._pages)
+            if self._error is not None:
+                raise self._error
+        finally:
+            self.closed += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What is there of one file."""
+
+    pages: int
+    chunks: int
+    indexed: int
+    vectors: int
+
+
+class Library:
+    """All that handles files, on one folder and database."""
+
+    def __init__(
+        self,
+        db: Database,
+        folder: Path,
+        *,
+        parser: Parser = PARSER,
+        vectors: VectorStore | None = None,
+        quota_bytes: int | None = None,
+        max_bytes: int = 4 << 20,
+        settings: DocumentSettings = SETTINGS,
+    ) -> None:
+        self.db = db
+        self.vectors = vectors
+        self.embedder = WordEmbedder()
+        self.events = UserEvents()
+        self.blobs = Blobs(folder / "blobs")
+        progress = FileProgress(self.events)
+        self.ingestion = Ingestion(
+            db=db,
+            blobs=self.blobs,
+            parser=parser,
+            index=Index(self.embedder if vectors else None, None, vectors),
+            progress=progress,
+            settings=settings,
+        )
+        self.jobs = Jobs(f"sqlite:///{folder}/jobs.db", db=db, replica="test", alone=True)
+        self.documents = Documents(
+            db=db,
+            blobs=self.blobs,
+            jobs=self.jobs,
+            ingestion=self.ingestion,
+            progress=progress,
+            limits=Limits(max_bytes, quota_bytes),
+        )
+        self.reconciliation = Reconciliation(
+            db=db, blobs=self.blobs, jobs=self.jobs, documents=self.documents, ingestion=self.ingestion
+        )
+
+    async def user(self) -> UUID:
+        async with self.db.begin() as session:
+            return await session.run_sync(_add_user, uuid4().hex)
+
+    async def upload(
+        self,
+        owner: UUID,
+        data: bytes,
+        *,
+        name: str = "notes.txt",
+        conversation_id: UUID | None = None,
+        key: str | None = None,
+    ) -> File:
+        async def fields() -> UploadFields:
+            return UploadFields(conversation_id=conversation_id)
+
+        return await self.documents.upload(owner, name, pieces(data), fields=fields, key=key)
+
+    async def until(self, owner: UUID, file_id: UUID, *statuses: FileStatus) -> File:
+        """Wait until the file is so, by default until it is final."""
+        async with asyncio.timeout(SOON_S):
+            while True:
+                file = await self.documents.get(owner, file_id)
+                if file.status in statuses or (not statuses and FileStatus(file.status).is_final):
+                    return file
+                await asyncio.sleep(0.01)
+
+    async def ready(self, owner: UUID, data: bytes, **options: str | UUID | None) -> File:
+        file = await self.upload(owner, data, **options)  # type: ignore[arg-type]
+        file = await self.until(owner, file.id)
+        assert file.status == FileStatus.READY, file.error
+        return file
+
+    async def counts(self, owner: UUID, file_id: UUID) -> Counts:
+        async with self.db.read() as session:
+            return Counts(
+                (await files.page_count(session, file_id)).total,
+                await chunks.count(session, file_id),
+                await chunks.indexed_count(session, file_id),
+                await self.vectors.count(owner, file_id) if self.vectors else 0,
+            )
+
+    async def passages(self, owner: UUID, query: str) -> list[Passage]:
+        """What a search by words finds."""
+        retriever = Retriever(self.db, embedder=None, vectors=None)
+        return (await retriever.search(owner, query, file_ids=None, limit=100)).passages
+
+    async def found(self, owner: UUID, query: str) -> set[UUID]:
+        """The files that a search by words finds."""
+        return {passage.file_id for passage in await self.passages(owner, query)}
+
+    async def aclose(self) -> None:
+        await self.reconciliation.aclose()
+        await self.documents.aclose()
+        await self.jobs.aclose()
+
+
+@asynccontextmanager
+async def running(library: Library) -> AsyncIterator[Library]:
+    """With its jobs running."""
+    await library.jobs.start(Context(library.ingestion))
+    try:
+        yield library
+    finally:
+        await library.aclose()
+
+
+def _add_user(session: Session, name: str) -> UUID:
+    return users.create(session, username=name, email=None, password_hash="-", role=Role.USER).id
+
+
+async def pieces(data: bytes, size: int = 4096) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), size):
+        yield data[start : start + size]
+
+
+def prose(lines: int, *, seed: int = 0) -> str:
+    """Sentences of about 80 characters with words that tests search for."""
+    return "\n\n".join(
+        f"Line {n} tells of the {WORDS[(n + seed) % 10]} and the {WORDS[(n * 3 + seed) % 10]}, as seen in spring."
+        for n in range(lines)
+    )
+
+
+def parser_of(library: Library) -> ScriptedParser:
+    parser = library.ingestion._parser
+    assert isinstance(parser, ScriptedParser)
+    return parser
+
+
+async def blobs_of(library: Library) -> set[UUID]:
+    return {found.key.file_id for found in await library.blobs.older_than(timedelta(0))}
+
+
+async def gone(library: Library, owner: UUID, file_id: UUID) -> None:
+    """Nothing of the file is anywhere."""
+    assert await library.counts(owner, file_id) == Counts(0, 0, 0, 0)
+    assert file_id not in await library.found(owner, "harbour crane ledger")
+    assert file_id not in await blobs_of(library)
+    with pytest.raises(NotFound):
+        await library.documents.get(owner, file_id)
+
+
+async def conversation(library: Library, owner: UUID) -> UUID:
+    conversation_id = uuid4()
+    async with library.db.begin() as session:
+        await session.run_sync(conversations.add, id=conversation_id, user_id=owner, title="Talk")
+    return conversation_id

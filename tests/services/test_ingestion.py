@@ -1,0 +1,239 @@
+"""Ingestion: resumes where it was cut, verifies what it wrote, and leaves nothing of what failed."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import select
+
+from app.core.enums import FileStatus
+from app.core.settings import DocumentSettings
+from app.crud import files
+from app.db.models import Chunk, File
+from app.db.session import Database
+from app.rag.pages import ParseError
+from app.rag.vectors import ChromaProcess
+from app.services.blobs import BlobKey
+from tests.services.library import Counts, Library, ScriptedParser, pieces, prose
+
+NOTHING = Counts(0, 0, 0, 0)
+Build = Callable[[ScriptedParser], Library]
+
+
+@pytest.fixture
+def build(db: Database, tmp_path: Path, chroma: ChromaProcess) -> Build:
+    def make(parser: ScriptedParser) -> Library:
+        return Library(db, tmp_path, parser=parser, vectors=chroma)
+
+    return make
+
+
+async def stored(library: Library) -> File:
+    """A file that no job knows of: the test runs its ingestion itself."""
+    owner = await library.user()
+    row = File(
+        id=uuid4(),
+        user_id=owner,
+        name="a.txt",
+        media_type="text/plain",
+        size_bytes=1,
+        sha256="-",
+        status=FileStatus.STORED,
+    )
+    await library.blobs.put(BlobKey(owner, row.id), pieces(b"what the scripted parser does not look at"), max_bytes=99)
+    async with library.db.begin() as session:
+        session.add(row)
+    return row
+
+
+async def look(library: Library, file: File) -> tuple[File, Counts]:
+    return await library.documents.get(file.user_id, file.id), await library.counts(file.user_id, file.id)
+
+
+async def cut(library: Library, file: File, at: asyncio.Event) -> None:
+    """Run until `at`, then stop as a shutdown does."""
+    task = asyncio.create_task(library.ingestion.run(file.id, file.attempt))
+    async with asyncio.timeout(30):
+        await at.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    assert task.cancelled()
+
+
+def pages(number: int) -> list[str]:
+    return [prose(4, seed=n) for n in range(number)]
+
+
+async def test_a_file_is_ready_with_equal_counts_and_offsets_of_its_text(build: Build) -> None:
+    texts = pages(20)
+    library = build(ScriptedParser(texts))
+    file = await stored(library)
+    await library.ingestion.run(file.id, 1)
+    row, counts = await look(library, file)
+    assert (row.status, row.pages_total, row.pages_done) == (FileStatus.READY, 20, 20)
+    assert counts == Counts(20, row.chunks_done, row.chunks_done, row.chunks_done)
+    assert row.chunks_total == row.chunks_done > 20
+    assert row.fingerprint is not None
+    assert row.fingerprint.startswith("words@1/32|")
+    whole = "\f".join(texts)
+    found = await library.passages(file.user_id, "harbour")
+    assert found
+    assert all(whole[passage.char_from : passage.char_to] == passage.text for passage in found)
+    async with library.db.read() as session:
+        for number in (1, 7, 20):
+            page = await files.page(session, file.id, number)
+            assert page is not None
+            assert whole[page.char_from : page.char_from + len(page.text)] == texts[number - 1] == page.text
+
+
+async def test_parsing_resumes_after_the_last_stored_batch(build: Build) -> None:
+    parser = ScriptedParser(pages(40))
+    parser.waits_at = 37
+    library = build(parser)
+    file = await stored(library)
+    await cut(library, file, parser.reached)
+    row, counts = await look(library, file)
+    assert (row.status, row.pages_done, row.pages_total, counts.pages) == (FileStatus.PARSING, 32, 40, 32)
+    assert parser.closed == 1
+    parser.gate.set()
+    await library.ingestion.run(file.id, 1)
+    row, counts = await look(library, file)
+    assert parser.asked_first == [1, 33]
+    assert (row.status, row.pages_done, counts.pages) == (FileStatus.READY, 40, 40)
+    uninterrupted = await stored(build(ScriptedParser(pages(40))))
+    await build(ScriptedParser(pages(40))).ingestion.run(uninterrupted.id, 1)
+    assert (await look(library, uninterrupted))[1] == counts
+
+
+async def test_indexing_resumes_after_the_last_written_batch(build: Build) -> None:
+    library = build(ScriptedParser(pages(60)))
+    library.embedder.waits_after = 64
+    file = await stored(library)
+    await cut(library, file, library.embedder.reached)
+    row, counts = await look(library, file)
+    assert (row.status, row.chunks_done) == (FileStatus.EMBEDDING, 64)
+    assert counts == Counts(60, 64, 64, 64)
+    library.embedder.gate.set()
+    await library.ingestion.run(file.id, 1)
+    row, counts = await look(library, file)
+    assert row.status == FileStatus.READY
+    assert counts == Counts(60, row.chunks_done, row.chunks_done, row.chunks_done)
+    assert library.embedder.embedded == row.chunks_total
+
+
+async def test_chunks_of_another_kind_are_not_mixed(db: Database, tmp_path: Path, chroma: ChromaProcess) -> None:
+    """A restart with other settings begins the index anew."""
+    parser = ScriptedParser(pages(60))
+    before = Library(db, tmp_path, parser=parser, vectors=chroma)
+    before.embedder.waits_after = 64
+    file = await stored(before)
+    await cut(before, file, before.embedder.reached)
+    smaller = DocumentSettings(_env_file=None, chunk_size=100, chunk_overlap=0)
+    after = Library(db, tmp_path, parser=parser, vectors=chroma, settings=smaller)
+    await after.ingestion.run(file.id, 1)
+    row, counts = await look(after, file)
+    assert row.status == FileStatus.READY
+    assert counts == Counts(60, row.chunks_done, row.chunks_done, row.chunks_done)
+    async with db.read() as session:
+        kinds = set(await session.scalars(select(Chunk.fingerprint).where(Chunk.file_id == file.id)))
+    assert kinds == {row.fingerprint}
+    assert after.embedder.embedded == row.chunks_total
+
+
+async def test_an_index_that_lost_something_is_built_again(build: Build) -> None:
+    library = build(ScriptedParser(pages(60)))
+    library.embedder.waits_after = 64
+    file = await stored(library)
+    await cut(library, file, library.embedder.reached)
+    assert library.vectors is not None
+    await library.vectors.delete(file.user_id, file.id)
+    library.embedder.gate.set()
+    await library.ingestion.run(file.id, 1)
+    row, counts = await look(library, file)
+    assert row.status == FileStatus.READY
+    assert counts == Counts(60, row.chunks_done, row.chunks_done, row.chunks_done)
+
+
+@pytest.mark.parametrize("change", ["cancelled", "retried", "deleted"])
+async def test_a_job_whose_file_was_taken_from_it_writes_nothing_more(build: Build, change: str) -> None:
+    parser = ScriptedParser(pages(40))
+    parser.waits_at = 37
+    library = build(parser)
+    file = await stored(library)
+    task = asyncio.create_task(library.ingestion.run(file.id, 1))
+    await parser.reached.wait()
+    async with library.db.begin() as session:
+        row = await session.get(File, file.id)
+        assert row is not None
+        match change:
+            case "cancelled":
+                row.status = FileStatus.CANCELLED
+                await files.delete_pages(session, file.id)
+            case "retried":
+                await files.reset(session, row)
+            case _:
+                await files.delete_row(session, file.id)
+    parser.gate.set()
+    await task
+    assert await library.counts(file.user_id, file.id) == NOTHING
+    async with library.db.read() as session:
+        left = await session.get(File, file.id)
+        state = left and (left.status, left.attempt, left.pages_done)
+    assert state == {"cancelled": ("cancelled", 1, 32), "retried": ("stored", 2, 0), "deleted": None}[change]
+
+
+async def test_a_parse_error_is_kept_and_nothing_else(build: Build) -> None:
+    library = build(ScriptedParser(pages(20), error=ParseError("encrypted", "the file needs a password")))
+    file = await stored(library)
+    await library.ingestion.run(file.id, 1)
+    row, counts = await look(library, file)
+    assert (row.status, row.error) == (
+        FileStatus.FAILED,
+        {"code": "encrypted", "message": "the file needs a password"},
+    )
+    assert counts == NOTHING
+
+
+@pytest.mark.parametrize("texts", [[], [" \n", "\t"]])
+async def test_a_file_without_text_is_failed_with_the_way_out(build: Build, texts: list[str]) -> None:
+    library = build(ScriptedParser(texts))
+    file = await stored(library)
+    await library.ingestion.run(file.id, 1)
+    row, counts = await look(library, file)
+    assert row.status == FileStatus.FAILED
+    assert row.error is not None
+    assert row.error["code"] == "no_text"
+    assert "OCR" in str(row.error["message"])
+    assert counts == NOTHING
+
+
+async def test_what_databases_refuse_in_text_is_replaced_in_place(build: Build) -> None:
+    library = build(ScriptedParser(["one\0two harbour \ud800 three"]))
+    file = await stored(library)
+    await library.ingestion.run(file.id, 1)
+    leaf = await library.documents.page(file.user_id, file.id, 1)
+    assert leaf.page.text == "one\ufffdtwo harbour \ufffd three"
+
+
+async def test_without_an_embedder_a_file_is_ready_by_its_words(db: Database, tmp_path: Path) -> None:
+    library = Library(db, tmp_path, parser=ScriptedParser(pages(3)), vectors=None)
+    file = await stored(library)
+    await library.ingestion.run(file.id, 1)
+    row, counts = await look(library, file)
+    assert row.status == FileStatus.READY
+    assert counts == Counts(3, row.chunks_done, row.chunks_done, 0)
+    assert await library.found(file.user_id, "harbour") == {file.id}
+
+
+async def test_a_file_that_is_final_or_gone_is_left_alone(build: Build) -> None:
+    parser = ScriptedParser(pages(1))
+    library = build(parser)
+    file = await stored(library)
+    await library.ingestion.run(file.id, 2)
+    await library.ingestion.run(UUID(int=0), 1)
+    assert parser.asked_first == []
+    await library.ingestion.run(file.id, 1)
+    await library.ingestion.run(file.id, 1)
+    assert parser.asked_first == [1]
