@@ -1,0 +1,139 @@
+"""Files: upload, list, look at, retry, cancel, delete."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from app.api.deps import CurrentUser, DocumentsDep, IdempotencyKey
+from app.api.form import FileForm, declared_bytes
+from app.core.enums import FileStatus
+from app.core.errors import AppError, ValidationFailed
+from app.crud.files import Filter
+from app.db.models import File
+from app.schemas.base import PageOf, Text
+from app.schemas.files import FileOut, PageOut, UploadForm
+from app.services.uploads import UploadFields
+
+PageNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="counted from 1")]
+router = APIRouter(prefix="/files", tags=["files"])
+
+MULTIPART: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": UploadForm.model_json_schema()}},
+    }
+}
+# What a user uploaded is never shown as a page of ours: it is saved, not opened, and runs nothing.
+CONTENT_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "Cache-Control": "private, no-store",
+}
+
+
+@router.post("/upload", status_code=202, openapi_extra=MULTIPART)
+async def upload(request: Request, user: CurrentUser, documents: DocumentsDep, key: IdempotencyKey = None) -> FileOut:
+    """Store a file and read it in the background. Follow it with `GET /files/status/{id}` or `GET /events`."""
+    limits = documents.limits
+    form = FileForm(request)
+    try:
+        limits.check_declared(declared_bytes(request))
+        name = await form.open()
+        file = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
+    except AppError:
+        await form.drain(limits.max_bytes)
+        raise
+    return FileOut.model_validate(file)
+
+
+@router.get("")
+async def list_files(
+    user: CurrentUser,
+    documents: DocumentsDep,
+    *,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    conversation_id: UUID | None = None,
+    status: FileStatus | None = None,
+    q: Annotated[Text | None, Query(max_length=255, description="part of the name")] = None,
+) -> PageOf[FileOut]:
+    """Newest first."""
+    which = Filter(conversation_id=conversation_id, status=status, name=q)
+    items, after = await documents.newest(user.user_id, which, limit=limit, cursor=cursor)
+    return PageOf(items=[FileOut.model_validate(file) for file in items], next_cursor=after)
+
+
+@router.get("/status/{file_id}")
+async def file_status(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
+    """How far the reading of a file is: its step, pages and chunks, or why it failed."""
+    return FileOut.model_validate(await documents.get(user.user_id, file_id))
+
+
+@router.get("/{file_id}")
+async def get_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
+    """One file, without its text."""
+    return FileOut.model_validate(await documents.get(user.user_id, file_id))
+
+
+@router.delete("/{file_id}", status_code=204)
+async def delete_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> Response:
+    """Gone from everywhere: its text, its passages and its bytes."""
+    await documents.delete(user.user_id, file_id)
+    return Response(status_code=204)
+
+
+@router.post("/{file_id}/retry", status_code=202)
+async def retry_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
+    """Read a failed or cancelled file again."""
+    return FileOut.model_validate(await documents.retry(user.user_id, file_id))
+
+
+@router.post("/{file_id}/cancel", status_code=202)
+async def cancel_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
+    """Stop reading a file. It stays stored and can be retried."""
+    return FileOut.model_validate(await documents.cancel(user.user_id, file_id))
+
+
+@router.get("/{file_id}/pages/{number}")
+async def get_page(file_id: UUID, number: PageNumber, user: CurrentUser, documents: DocumentsDep) -> PageOut:
+    """The text of one page, counted from 1, and where it begins in the file's text."""
+    found = await documents.page(user.user_id, file_id, number)
+    return PageOut(
+        file_id=file_id,
+        file_name=found.file.name,
+        page=number,
+        pages_total=found.file.pages_total,
+        char_from=found.page.char_from,
+        text=found.page.text,
+    )
+
+
+@router.get("/{file_id}/content", response_class=FileResponse)
+async def get_content(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileResponse:
+    """The file as it was uploaded, to be saved. Answers range requests."""
+    file, path = await documents.content(user.user_id, file_id)
+    return FileResponse(path, media_type=_safe_type(file), filename=file.name, headers=CONTENT_HEADERS)
+
+
+def _safe_type(file: File) -> str:
+    """A page of HTML comes as bytes, whatever a client does with the headers above."""
+    return "application/octet-stream" if "html" in file.media_type or file.media_type[-3:] == "xml" else file.media_type
+
+
+async def _fields(form: FileForm) -> UploadFields:
+    fields = await form.fields()
+    try:
+        conversation_id = UUID(fields["conversation_id"]) if fields.get("conversation_id") else None
+    except ValueError:
+        raise ValidationFailed(f"conversation_id={fields['conversation_id'][:80]!r} is not an id") from None
+    raw_tags = fields.get("tags") or "{}"
+    if "\0" in raw_tags or "\\u0000" in raw_tags:
+        raise ValidationFailed("tags: a NUL character is not allowed")
+    try:
+        tags = msgspec.json.decode(raw_tags, type=dict[str, str | int | float | bool | list[str]])
+    except msgspec.DecodeError as error:
+        raise ValidationFailed(f"tags is not a JSON object of words, numbers or lists of words: {error}") from None
+    return UploadFields(conversation_id=conversation_id, tags=tags)

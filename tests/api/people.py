@@ -1,0 +1,55 @@
+"""Signed-in users of a running service."""
+
+import asyncio
+from uuid import uuid4
+
+import httpx
+
+from tests.service import Service
+
+PASSWORD = "a long password"
+SOON_S = 60
+
+
+class Person:
+    """A client that has registered and signed in, and what it does with files."""
+
+    def __init__(self, service: Service, *, token: str) -> None:
+        self.http = service.client(headers={"Authorization": f"Bearer {token}"})
+
+    @classmethod
+    async def of(cls, service: Service) -> "Person":
+        body = {"username": uuid4().hex[:20], "password": PASSWORD}
+        async with service.client() as client:
+            (await client.post("/api/v1/auth/register", json=body)).raise_for_status()
+            answer = await client.post("/api/v1/auth/login", json=body)
+        return cls(service, token=answer.json()["access_token"])
+
+    async def upload(
+        self, data: bytes, *, name: str = "notes.txt", key: str | None = None, **fields: str
+    ) -> httpx.Response:
+        headers = {"Idempotency-Key": key} if key else {}
+        form = {"file": (name, data, "application/octet-stream")}
+        return await self.http.post("/api/v1/files/upload", files=form, data=fields, headers=headers)
+
+    async def until_final(self, file_id: str) -> dict[str, object]:
+        async with asyncio.timeout(SOON_S):
+            while True:
+                file: dict[str, object] = (await self.http.get(f"/api/v1/files/status/{file_id}")).json()
+                if file["status"] in {"ready", "failed", "cancelled"}:
+                    return file
+                await asyncio.sleep(0.05)
+
+    async def ready(self, data: bytes, *, name: str = "notes.txt", **fields: str) -> str:
+        """Upload and wait. Gives the file's id."""
+        accepted = await self.upload(data, name=name, **fields)
+        assert accepted.status_code == 202, accepted.text
+        file = await self.until_final(accepted.json()["id"])
+        assert file["status"] == "ready", file
+        return str(file["id"])
+
+    async def search(self, query: str, **more: object) -> httpx.Response:
+        return await self.http.post("/api/v1/search", json={"query": query, **more})
+
+    async def aclose(self) -> None:
+        await self.http.aclose()
