@@ -1,0 +1,127 @@
+"""The benchmarks, small, and the load's own count of what goes wrong."""
+
+import asyncio
+import json
+from asyncio import StreamReader, StreamWriter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.cli.bench import documents
+from app.cli.bench.load import Address, Tally, run_streams
+from tests.cli.program import run
+
+HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def measured(path: Path, *arguments: str) -> list[dict[str, Any]]:
+    """The tables of a run, by their JSON."""
+    done = run("bench", *arguments, "--json", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables: list[dict[str, Any]] = json.loads(path.read_text())["tables"]
+    for table in tables:
+        assert table["title"] in done.stdout
+        assert table["faults"] == []
+    return tables
+
+
+def figures(table: dict[str, Any]) -> dict[str, float]:
+    return {row["figure"]: row["value"] for row in table["rows"]}
+
+
+async def counted(*parts: bytes, want: int) -> Tally:
+    """What the load makes of an answer that comes in these chunks."""
+
+    async def answer(reader: StreamReader, writer: StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(HEAD)
+        for part in parts:
+            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+            await writer.drain()
+            await asyncio.sleep(0)
+        writer.write(b"0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+        return await run_streams(address, [address.request("GET", "/")], want=want, timeout_s=10)
+
+
+def frame(*indices: int) -> bytes:
+    return b"".join(b'id: 1\nevent: delta\ndata: {"text":"%d@1f "}\n\n' % index for index in indices)
+
+
+async def test_whole_answer_has_no_faults() -> None:
+    whole = frame(*range(5))
+    tally = await counted(whole[:40], whole[40:91], whole[91:], want=5)
+    assert (tally.tokens, tally.faults()) == (5, [])
+
+
+async def test_lost_doubled_and_disordered_tokens_are_counted() -> None:
+    tally = await counted(frame(0, 1, 1), frame(3, 4), want=6)
+    assert tally.faults() == ["2 tokens lost", "1 tokens doubled", "1 tokens out of order"]
+
+
+async def test_error_in_the_stream_is_a_failure() -> None:
+    tally = await counted(frame(0), b'event: error\ndata: {"code":"internal"}\n\n', want=1)
+    assert len(tally.failures) == 1
+    assert "internal" in tally.faults()[0]
+
+
+async def test_server_that_is_not_there_is_a_failure() -> None:
+    tally = await run_streams(Address("127.0.0.1", 9), [b"GET / HTTP/1.1\r\n\r\n"], want=3, timeout_s=10)
+    assert (tally.lost, len(tally.failures)) == (3, 1)
+
+
+def test_generated_documents_are_the_same_each_time() -> None:
+    assert documents.pdf(3, seed=1) == documents.pdf(3, seed=1) != documents.pdf(3, seed=2)
+    assert 10_000 <= len(documents.text(10_000, seed=1)) < 11_000
+
+
+def test_relay_counts_tokens_and_their_cost(tmp_path: Path) -> None:
+    streams, around = measured(
+        tmp_path / "found.json", "relay", "--streams", "1,3", "--tokens", "5", "--fast-tokens", "20"
+    )
+    assert [(row["streams"], row["ms/token"]) for row in streams["rows"]] == [(1, 20), (3, 20), (1, 0), (3, 0)]
+    for row in streams["rows"]:
+        assert row["CPU s"] > 0
+        assert row["lost"] == row["doubled"] == row["disordered"] == row["failed"] == 0
+    assert figures(around)["failed of 256 at once"] == 0
+    assert figures(around)["CPU per one-token chat, 256 at once"] > 0
+    assert figures(around)["conversation lists over 32 connections"] > 0
+
+
+def test_ingest_tells_apart_where_the_time_goes(tmp_path: Path) -> None:
+    cpu, speed = measured(tmp_path / "found.json", "ingest", "--documents", "pdf-3", "--streams", "2")
+    spent = cpu["rows"][0]
+    parts = [spent[name] for name in ("event loop", "embedding", "other threads", "parser", "vectors")]
+    assert spent["document"] == "3-page PDF"
+    assert spent["embedding"] > 0
+    assert spent["parser"] > 0
+    assert spent["CPU s"] == pytest.approx(sum(parts))
+    assert spent["without embedding"] == pytest.approx(spent["CPU s"] - spent["embedding"])
+    assert speed["rows"][0]["chunks"] >= 9
+    assert speed["rows"][0]["pages/s"] > 0
+
+
+def test_start_weighs_the_service_before_and_after_its_first_document(tmp_path: Path) -> None:
+    found = figures(measured(tmp_path / "found.json", "start", "--again", "1")[0])
+    assert found["first start, on a new data folder: CPU"] > 0
+    assert found["next starts, median of 1: to the first healthy answer"] > 0
+    before = found["memory before the first document (1 processes, PSS)"]
+    assert 0 < before < found["memory with embeddings and vectors in use (PSS), peak"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["relay", "--streams", "1,many"], "'1,many' is not a list of numbers"),
+        (["ingest", "--documents", "odt-3"], "'odt-3' is not a list"),
+        (["start", "--again", "0"], "greater than or equal to 1"),
+    ],
+)
+def test_bad_usage_is_refused(arguments: list[str], complaint: str) -> None:
+    done = run("bench", *arguments)
+    assert done.returncode == 2
+    assert complaint in done.stderr

@@ -1,0 +1,67 @@
+"""`llama-service eval retrieval`, as a person runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import run
+
+CORPUS = [
+    {"_id": "d1", "title": "Apples", "text": "are red and grow on trees"},
+    {"_id": "d2", "text": "The notice period is three months. " * 60 + "Quetzals are green birds."},
+    {"_id": "d3", "title": "", "text": "Physicians prescribe medicine"},
+]
+QUERIES = [
+    {"_id": "q1", "text": "apples"},
+    {"_id": "q2", "text": "quetzal"},
+    {"_id": "q3", "text": "drugs given by doctors"},
+    {"_id": "q4", "text": "a question that nobody has judged"},
+]
+QRELS = "query-id\tcorpus-id\tscore\nq1\td1\t1\nq2\td2\t1\nq3\td3\t1\n"
+
+
+def write(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in CORPUS))
+    (folder / "queries.jsonl").write_text("".join(json.dumps(row) + "\n" for row in QUERIES))
+    (folder / "qrels.tsv").write_text(QRELS)
+    return folder
+
+
+@pytest.mark.parametrize("on_postgres", [False, True])
+def test_prints_and_writes_the_figures_of_each_half_and_of_both(
+    tmp_path: Path, request: pytest.FixtureRequest, on_postgres: bool
+) -> None:
+    write(tmp_path / "sets" / "first")
+    write(tmp_path / "sets" / "second")
+    report = tmp_path / "report.json"
+    database = ["--database-url", request.getfixturevalue("postgres_url")] if on_postgres else []
+    done = run("eval", "retrieval", tmp_path / "sets", "--json", report, *database, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(report.read_bytes())
+    assert set(figures["collections"]) == {"first", "second"}
+    # Words alone cannot know that doctors are physicians; meaning finds all three.
+    assert figures["mean"]["text"]["ndcg_10"] == pytest.approx(2 / 3)
+    assert figures["mean"]["dense"] == {"ndcg_10": 1, "recall_10": 1, "recall_100": 1}
+    assert figures["mean"]["hybrid"] == {"ndcg_10": 1, "recall_10": 1, "recall_100": 1}
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert rows.count(["collection", "text", "dense", "hybrid"]) == 3
+    assert rows.count(["mean", "0.6667", "1.0000", "1.0000"]) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.json", "sets"]
+
+
+def test_a_broken_collection_is_named_with_its_line(tmp_path: Path) -> None:
+    folder = write(tmp_path / "broken")
+    with (folder / "queries.jsonl").open("a") as file:
+        file.write("{}\n")
+    done = run("eval", "retrieval", folder, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "queries.jsonl', line 5" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_cannot_be_used_is_named(tmp_path: Path) -> None:
+    done = run("eval", "retrieval", write(tmp_path / "set"), "--database-url", "mysql://x", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'mysql://x' cannot be used" in done.stderr
