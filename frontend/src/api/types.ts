@@ -1,0 +1,145 @@
+/** What goes over the wire, as the API names it. */
+
+export interface Page<T> {
+  items: T[];
+  next_cursor: string | null;
+}
+
+export interface Tokens {
+  access_token: string;
+  refresh_token: string;
+  expires_in: number;
+}
+
+export interface User {
+  id: string;
+  username: string;
+  role: string;
+}
+
+export interface Conversation {
+  id: string;
+  title: string;
+  active_message_id: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+export type MessageStatus = 'complete' | 'streaming' | 'stopped' | 'interrupted' | 'failed';
+
+export interface Source {
+  n: number;
+  file_id: string;
+  file_name: string;
+  page_from: number;
+  page_to: number;
+  char_from: number;
+  char_to: number;
+  text: string;
+  score: number;
+  supported?: boolean;
+}
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  counted_by: 'provider' | 'tokenizer' | 'estimate';
+  ttft_ms: number | null;
+  tokens_per_s: number | null;
+}
+
+export interface Fault {
+  code: string;
+  message: string;
+  retryable?: boolean;
+  request_id?: string;
+}
+
+export interface Message {
+  id: string;
+  conversation_id: string;
+  parent_id: string | null;
+  role: 'user' | 'assistant' | 'system';
+  content: string;
+  reasoning: string | null;
+  status: MessageStatus;
+  model_source: string | null;
+  model: string | null;
+  finish_reason: string | null;
+  sources: Source[];
+  usage: Usage | null;
+  error: Fault | null;
+  run_id: string | null;
+  created_at: string;
+}
+
+export type FileStatus = 'stored' | 'parsing' | 'embedding' | 'indexing' | 'ready' | 'failed' | 'cancelled';
+
+export interface StoredFile {
+  id: string;
+  name: string;
+  media_type: string;
+  size_bytes: number;
+  status: FileStatus;
+  pages_total: number | null;
+  pages_done: number;
+  chunks_total: number | null;
+  chunks_done: number;
+  error: { code: string; message: string } | null;
+  conversation_id: string | null;
+  created_at: string;
+}
+
+export interface ModelChoice {
+  source: string;
+  model: string | null;
+  label: string;
+}
+
+export interface ChatBody {
+  message?: string;
+  conversation_id?: string;
+  parent_id?: string | null;
+  regenerate?: string;
+  continue?: string;
+  model_source?: string;
+  model?: string;
+  use_rag?: boolean;
+}
+
+export type Stage = 'queued' | 'retrieving' | 'prompt' | 'generating' | 'retrying' | 'falling_back';
+
+/** Everything that a run may say; `event` is the name of the server-sent event. */
+export type StreamEvent =
+  | {
+      event: 'run';
+      data: {
+        run_id: string;
+        conversation_id: string;
+        user_message_id: string | null;
+        message_id: string;
+        model_source: string;
+        model: string | null;
+      };
+    }
+  | {
+      event: 'status';
+      data: {
+        stage: Stage;
+        position?: number;
+        progress?: number;
+        attempt?: number;
+        model_source?: string;
+        model?: string;
+        reason?: string;
+      };
+    }
+  | { event: 'sources'; data: Source[] }
+  | { event: 'reasoning'; data: { text: string } }
+  | { event: 'delta'; data: { text: string } }
+  | { event: 'citation'; data: { n: number; supported: boolean } }
+  | { event: 'usage'; data: Usage }
+  | { event: 'done'; data: { finish_reason: 'stop' | 'length' | 'stopped' | 'interrupted'; message_id: string } }
+  | { event: 'error'; data: Fault };
+
+export type StatusData = Extract<StreamEvent, { event: 'status' }>['data'];

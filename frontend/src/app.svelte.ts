@@ -1,0 +1,143 @@
+import { getContext, setContext } from 'svelte';
+import { Api } from './api/client';
+import { faultOf } from './api/errors';
+import type { StoredFile } from './api/types';
+import { ChatSession } from './chat/session.svelte';
+import { Account } from './stores/account.svelte';
+import { Conversations } from './stores/conversations.svelte';
+import { moveDraft } from './stores/drafts';
+import { Feed } from './stores/feed';
+import { Files } from './stores/files.svelte';
+import { Models } from './stores/models.svelte';
+import { Route } from './stores/route.svelte';
+import { sentence } from './text';
+
+export interface Question {
+  title: string;
+  text: string;
+  action: string;
+  act: () => Promise<void> | void;
+}
+
+/** Everything that lives as long as the page. */
+export class App {
+  api = new Api();
+  account = new Account(this.api);
+  route = new Route();
+  conversations = new Conversations(this.api);
+  models = new Models(this.api);
+  files = new Files(this.api, (text) => this.say(text));
+  useFiles = $state(true);
+  chat = new ChatSession(this.api, {
+    say: (text) => this.say(text),
+    opened: (id, isNew) => this.#opened(id, isNew),
+    options: () => ({
+      ...(this.models.chosen ? { model_source: this.models.chosen.source, model: this.models.chosen.model ?? undefined } : {}),
+      ...(this.useFiles ? {} : { use_rag: false }),
+    }),
+  });
+  feed = new Feed(this.api, { event: (name, data) => this.#event(name, data), back: () => this.#back(), poll: () => this.files.poll() });
+
+  /** The conversation that the new chat on this page has just become. */
+  adopted: string | null = null;
+  /** Files that are about to be sent, once there is a conversation for them. */
+  attaching = $state(0);
+  #making: Promise<string> | null = null;
+
+  /** What a screen reader is told. */
+  said = $state('');
+  /** What went wrong outside an answer. */
+  notice = $state('');
+  question = $state.raw<Question | null>(null);
+
+  say(text: string): void {
+    this.said = text;
+  }
+
+  /** Runs an action of the page; a failure becomes a notice. */
+  async attempt(action: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await action();
+      return true;
+    } catch (error) {
+      this.notice = sentence(faultOf(error).message);
+      return false;
+    }
+  }
+
+  confirm(question: Question): void {
+    this.question = question;
+  }
+
+  start(): void {
+    this.feed.start();
+    void this.conversations.search('');
+    void this.models.load();
+  }
+
+  stop(): void {
+    this.feed.stop();
+    this.chat.close();
+  }
+
+  /** The conversation that files and questions go to; one is made when there is none. */
+  conversation(): Promise<string> {
+    if (this.chat.conversationId) return Promise.resolve(this.chat.conversationId);
+    this.#making ??= this.#make().finally(() => (this.#making = null));
+    return this.#making;
+  }
+
+  async #make(): Promise<string> {
+    const { id } = await this.api.newConversation();
+    this.#opened(id, true);
+    return id;
+  }
+
+  async attach(files: Iterable<File>): Promise<void> {
+    const list = [...files];
+    if (!list.length) return;
+    this.attaching += list.length;
+    const id = await this.attempt(() => this.conversation());
+    this.attaching -= list.length;
+    if (id) await this.files.send(list, this.chat.conversationId);
+  }
+
+  #opened(id: string, isNew: boolean): void {
+    void this.conversations.refresh(id);
+    if (isNew) {
+      this.adopted = id;
+      moveDraft(null, id);
+      this.chat.conversationId = id;
+      this.route.settle(id);
+    }
+  }
+
+  #back(): void {
+    void this.files.poll();
+    void this.chat.refresh();
+    void this.conversations.search(this.conversations.query);
+  }
+
+  #event(name: string, data: unknown): void {
+    if (name === 'file') {
+      const file = data as StoredFile & { change?: string };
+      if (file.change === 'deleted') this.files.drop(file.id);
+      else this.files.apply(file);
+    }
+    if (name === 'conversation') this.#conversationChanged(data as { id: string; change: string });
+  }
+
+  #conversationChanged({ id, change }: { id: string; change: string }): void {
+    if (change === 'deleted') {
+      this.conversations.drop(id);
+      if (this.chat.conversationId === id) this.route.go('#/');
+      return;
+    }
+    void this.conversations.refresh(id);
+    if (this.chat.conversationId === id) void this.chat.refresh();
+  }
+}
+
+const KEY = Symbol('app');
+export const provideApp = (app: App): App => setContext(KEY, app);
+export const useApp = (): App => getContext<App>(KEY);

@@ -1,0 +1,25 @@
+/** Where the reader is: `#/` a new chat, `#/c/<id>` a conversation, `#/files` the files. */
+export type Place = { view: 'chat'; conversationId: string | null } | { view: 'files' };
+
+export function placeOf(hash: string): Place {
+  if (hash === '#/files') return { view: 'files' };
+  return { view: 'chat', conversationId: /^#\/c\/([0-9a-f-]{36})$/i.exec(hash)?.[1] ?? null };
+}
+
+export class Route {
+  place = $state.raw<Place>(placeOf(location.hash));
+
+  constructor() {
+    window.addEventListener('hashchange', () => (this.place = placeOf(location.hash)));
+  }
+
+  go(hash: string): void {
+    location.hash = hash;
+  }
+
+  /** Names the conversation that has just begun, without a step in the history. */
+  settle(conversationId: string): void {
+    history.replaceState(null, '', `#/c/${conversationId}`);
+    this.place = placeOf(location.hash);
+  }
+}

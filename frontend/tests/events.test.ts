@@ -1,0 +1,68 @@
+import { expect, it } from 'vitest';
+import type { Source, StreamEvent } from '../src/api/types';
+import { type AnswerView, applyEvent } from '../src/chat/events';
+
+function view(): AnswerView & { text: string } {
+  return {
+    id: 'local',
+    status: 'streaming',
+    stage: null,
+    sources: [],
+    unsupported: [],
+    usage: null,
+    fault: null,
+    finish: null,
+    source: null,
+    model: null,
+    runId: null,
+    text: '',
+    append(text) {
+      this.text += text;
+    },
+    think: () => undefined,
+    settle: () => undefined,
+  };
+}
+
+const after = (...events: StreamEvent[]) => {
+  const answer = view();
+  events.forEach((event) => applyEvent(answer, event));
+  return answer;
+};
+const run: StreamEvent = {
+  event: 'run',
+  data: { run_id: 'r', conversation_id: 'c', user_message_id: null, message_id: 'm', model_source: 'openai', model: 'x' },
+};
+const source = { n: 1, file_name: 'a.pdf' } as Source;
+
+it('builds an answer from events', () => {
+  const answer = after(
+    run,
+    { event: 'sources', data: [source] },
+    { event: 'delta', data: { text: 'so ' } },
+    { event: 'delta', data: { text: '[1]' } },
+    { event: 'citation', data: { n: 1, supported: false } },
+    { event: 'done', data: { finish_reason: 'stop', message_id: 'm' } },
+  );
+  expect(answer).toMatchObject({ id: 'm', text: 'so [1]', sources: [source], unsupported: [1], status: 'complete', runId: null });
+});
+
+it.each([
+  ['stop', 'complete'],
+  ['length', 'complete'],
+  ['stopped', 'stopped'],
+  ['interrupted', 'interrupted'],
+] as const)('ends with %s as %s', (finish_reason, status) => {
+  expect(after(run, { event: 'done', data: { finish_reason, message_id: 'm' } })).toMatchObject({ status, finish: finish_reason });
+});
+
+it('shows what failed, and which model answers instead', () => {
+  const fault = { code: 'upstream_timeout', message: 'late', retryable: true, request_id: 'q' };
+  expect(after(run, { event: 'error', data: fault })).toMatchObject({ status: 'failed', fault, runId: null });
+  const fallback: StreamEvent = { event: 'status', data: { stage: 'falling_back', model_source: 'passages' } };
+  expect(after(run, fallback)).toMatchObject({ source: 'passages', stage: fallback.data });
+});
+
+it('ignores what a newer server may say', () => {
+  expect(after(run, { event: 'tool', data: {} } as unknown as StreamEvent).status).toBe('streaming');
+});
