@@ -4,10 +4,13 @@ Alembic is imported only when the stored revision differs from the newest file o
 `0001_subject.py`, so the greatest name is the newest.
 """
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiosqlite
 from sqlalchemy import Connection, event, inspect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError
@@ -19,6 +22,7 @@ from app.core.registry import Registry
 
 LOCK = 7_305_816_402_118  # any number that no other program takes on the same PostgreSQL database
 LOCK_WAIT_S = 120
+WAL_ATTEMPTS, WAL_PAUSE_S = 500, 0.02
 FOLDERS = (Path(__file__).parents[2] / "alembic", Path(__file__).parent / "alembic")  # a checkout; a wheel
 UPGRADE: Registry[Callable[[Connection, Path], None]] = Registry("migration", {"upgrade": "app.db.upgrade:upgrade"})
 
@@ -28,6 +32,7 @@ async def migrate(url: str) -> None:
     folder = next(f for f in FOLDERS if (f / "env.py").exists())
     known = revisions(folder)
     stored = await _stored(url)
+    await _use_wal(url)
     if stored == known[-1]:
         return
     if stored is not None and stored not in known:
@@ -71,6 +76,22 @@ async def _stored(url: str) -> str | None:
         raise DatabaseUnusable(f"The database {_shown(url)} cannot be used: {reason}. See DATABASE_URL.") from None
     finally:
         await engine.dispose()
+
+
+async def _use_wal(url: str) -> None:
+    """Put a SQLite file in WAL, where it stays. SQLite waits for nobody here, so a file in use is asked for again."""
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or not address.database:
+        return
+    async with aiosqlite.connect(address.database) as connection:
+        for attempt in range(WAL_ATTEMPTS):
+            try:
+                await connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if attempt == WAL_ATTEMPTS - 1:
+                    raise DatabaseUnusable(f"The database {_shown(url)} cannot be used: {error}.") from None
+                await asyncio.sleep(WAL_PAUSE_S)
 
 
 def _has_version(connection: Connection) -> bool:

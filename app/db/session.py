@@ -1,8 +1,9 @@
 """Engines and transactions. The only place that commits, besides the token journal on its own file.
 
-SQLite: WAL and one writer that begins IMMEDIATE (a deferred transaction that reads and then writes fails at once
-under load). The hot path hands whole units of work to one thread, which commits all that wait as one transaction: one
-thread hop for many chats, instead of four for every statement. PostgreSQL: one pool, one transaction per unit.
+SQLite: WAL, which the migrations set, and one writer that begins IMMEDIATE (a deferred transaction that reads and then
+writes fails at once under load). The hot path hands whole units of work to one thread, which commits all that wait as
+one transaction: one thread hop for many chats, instead of four for every statement. PostgreSQL: one pool, one
+transaction per unit.
 """
 
 import asyncio
@@ -231,8 +232,7 @@ def _set_pragmas(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in (
-        "busy_timeout=30000",  # first: the next one takes a lock too
-        "journal_mode=WAL",
+        "busy_timeout=30000",
         "synchronous=NORMAL",
         "foreign_keys=ON",
         "cache_size=-16000",

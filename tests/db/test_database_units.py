@@ -236,7 +236,6 @@ async def test_writers_of_all_kinds_and_another_process_meet_no_locked_file(
 
 
 async def test_write_waits_for_a_process_that_holds_the_file(sqlite_db: Database, sqlite_url: str) -> None:
-    await sqlite_db.query(names)  # the file is in WAL from here on
     other = sqlite3.connect(sqlite_url.partition("///")[2], isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     waiting = asyncio.create_task(sqlite_db.write(partial(add, name="ann")))

@@ -155,3 +155,18 @@ async def test_migration_that_breaks_a_reference_changes_nothing(sqlite_url: str
     with sqlite3.connect(sqlite_url.partition("///")[2]) as connection:
         assert connection.execute("SELECT count(*) FROM conversations").fetchone() == (0,)
     connection.close()
+
+
+async def test_file_that_is_not_in_wal_is_put_there_however_busy_it_is(sqlite_url: str) -> None:
+    """As a copied or restored file may be. SQLite's own timeout does not cover this change."""
+    path = sqlite_url.partition("///")[2]
+    with sqlite3.connect(path) as other:
+        assert other.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    migrating = asyncio.create_task(migrate(sqlite_url))
+    await asyncio.wait([migrating], timeout=0.3)
+    other.execute("COMMIT")
+    await migrating
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
