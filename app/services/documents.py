@@ -210,7 +210,8 @@ class Documents:
             await self._ingestion.remove_vectors(file.user_id, file.id)
 
     async def _remove(self, file: File) -> None:
-        """All that is not a row. A failure leaves the blob, by which reconciliation finds what is left."""
+        """Say so, and remove all that is not a row. A failure leaves the blob, by which reconciliation finds what is left."""
+        self._progress.tell_deleted(file)
         try:
             async with asyncio.timeout(REMOVAL_TIMEOUT_S):
                 stopped = FileStatus(file.status).is_final or await self._jobs.cancel(job_id(file.id, file.attempt))

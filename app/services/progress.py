@@ -1,8 +1,10 @@
-"""Tells a user's pages how the ingestion of a file goes."""
+"""Tells a user's pages how the ingestion of a file goes, and that a file is gone."""
 
 import time
 from collections import OrderedDict
 from uuid import UUID
+
+import msgspec
 
 from app.core.enums import FileStatus
 from app.db.models import File
@@ -11,6 +13,13 @@ from app.services.streams.events import UserEvents
 
 INTERVAL_S = 0.3
 MAX_KEPT = 1000
+
+
+class FileDeleted(msgspec.Struct, frozen=True):
+    """The data of the last `file` event of a file."""
+
+    id: UUID
+    change: str = "deleted"
 
 
 class FileProgress:
@@ -33,3 +42,8 @@ class FileProgress:
                 self._told.popitem(last=False)
         body = FileOut.model_validate(file).model_dump_json().encode()
         self._events.publish(file.user_id, "file", body, subject=str(file.id))
+
+    def tell_deleted(self, file: File) -> None:
+        """Publish that the file is gone, instead of all that was told of it."""
+        self._told.pop(file.id, None)
+        self._events.publish(file.user_id, "file", FileDeleted(file.id), subject=str(file.id))

@@ -15,6 +15,7 @@ from tests.chats import Chat
 from tests.service import Service
 
 PATH = "/api/v1/conversations"
+SOME_ID = UUID(int=1)
 
 
 async def create(chat: Chat, title: str) -> dict[str, Any]:
@@ -105,9 +106,9 @@ def odd_cursor(text: str) -> str:
     "cursor",
     [
         *("x", "=", "ä", "%", "null", "0", "x" * 200, "x" * 201),
-        *map(odd_cursor, ("2026-01-01T00:00:00+00:00", f"2026-01-01T00:00:00 {uuid4()}", f"yesterday {uuid4()}")),
-        *map(odd_cursor, (f"0001-01-01T00:00:00+14:00 {uuid4()}", f"9999-12-31T23:59:59-14:00 {uuid4()}", "a b c")),
-        *map(odd_cursor, ("2026-01-01T00:00:00+00:00 x", f"2026-13-01T00:00:00+00:00 {uuid4()}")),
+        *map(odd_cursor, ("2026-01-01T00:00:00+00:00", f"2026-01-01T00:00:00 {SOME_ID}", f"yesterday {SOME_ID}")),
+        *map(odd_cursor, (f"0001-01-01T00:00:00+14:00 {SOME_ID}", f"9999-12-31T23:59:59-14:00 {SOME_ID}", "a b c")),
+        *map(odd_cursor, ("2026-01-01T00:00:00+00:00 x", f"2026-13-01T00:00:00+00:00 {SOME_ID}")),
     ],
 )
 async def test_cursor_that_no_list_gave_is_refused(chat: Chat, cursor: str) -> None:

@@ -69,6 +69,21 @@ async def test_the_progress_of_a_file_comes_as_events_and_can_be_resumed(ann: Pe
     assert resumed == [seen[-1]]
 
 
+async def test_the_end_of_a_file_is_told_and_replaces_what_was_told_before(ann: Person) -> None:
+    file = await ann.ready(b"The harbour of Ann.")
+    conversation = (await ann.http.post("/api/v1/conversations", json={})).json()["id"]
+    inside = await ann.ready(b"The harbour of a conversation.", conversation_id=conversation)
+    await ann.http.delete(f"/api/v1/files/{file}")
+    await ann.http.delete(f"/api/v1/conversations/{conversation}")
+    told: dict[object, object] = {}
+    async with asyncio.timeout(30):
+        async for _, kind, data in frames(ann, after=0):
+            told[data["id"]] = data.get("change", data.get("status"))
+            if kind == "conversation" and told[conversation] == "deleted":
+                break
+    assert (told[file], told[inside]) == ("deleted", "deleted")
+
+
 async def test_nobody_hears_of_anothers_files(service: Service, ann: Person) -> None:
     bob = await Person.of(service)
     following = asyncio.create_task(until_ready(bob, after=0))

@@ -14,5 +14,9 @@ router = APIRouter(prefix="/events", tags=["events"])
 async def follow(
     user: CurrentUser, events: EventsDep, last_event_id: Annotated[int | None, Header(ge=0, le=2**63 - 1)] = None
 ) -> EventStream:
-    """Server-sent events of this user from now on, or after `Last-Event-ID`, kept for ten minutes."""
+    """Server-sent events of this user from now on, or after `Last-Event-ID`, kept for ten minutes.
+
+    `file` is the file as `GET /files/{id}` gives it, or `{id, change: "deleted"}`. `conversation` is `{id, change}`;
+    `change` is `created`, `asked`, `renamed`, `changed` or `deleted`.
+    """
     return EventStream(events.tail(user.user_id, last_event_id))
