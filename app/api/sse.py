@@ -7,6 +7,8 @@ from typing import Any, Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from app.observability.middleware import SEND
+
 HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 EVENT_STREAM: Final[dict[int | str, dict[str, Any]]] = {
     200: {
@@ -29,26 +31,24 @@ class EventStream(Response):
         self.background = None
         self.init_headers(HEADERS)
         self._frames = frames
-        self._sent = False  # the end of a connection that comes later must not cancel what its task does next
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        sender = asyncio.current_task()
-        assert sender is not None  # noqa: S101 - a coroutine runs in a task
+        # A task of its own: below all layers of the app, each wake-up would pass through some twenty coroutines.
+        sending = asyncio.ensure_future(self._send(scope.get(SEND, send)))
         left = asyncio.ensure_future(_disconnected(receive))
-        left.add_done_callback(lambda _: None if left.cancelled() or self._sent else sender.cancel())
         try:
-            async for frame in self._frames:
-                await send({"type": "http.response.body", "body": frame, "more_body": True})
-            left.cancel()
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        except asyncio.CancelledError:
-            if not left.done() or left.cancelled():
-                raise
-            sender.uncancel()
+            await asyncio.wait((sending, left), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
         finally:
-            self._sent = True
+            sending.cancel()
             left.cancel()
+
+    async def _send(self, send: Send) -> None:
+        async for frame in self._frames:
+            await send({"type": "http.response.body", "body": frame, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _disconnected(receive: Receive) -> None:

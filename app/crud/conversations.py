@@ -15,14 +15,6 @@ from app.db.base import UTCDateTime, now, table_of
 from app.db.models import Conversation, Message
 
 ConversationRow = Row[UUID, str, datetime, datetime, UUID | None]
-COLUMNS = (
-    Conversation.id,
-    Conversation.title,
-    Conversation.created_at,
-    Conversation.updated_at,
-    Conversation.active_message_id,
-)
-
 
 # Statements of the hot path are made once, of tables and not of mappers.
 TABLE = table_of(Conversation)
@@ -33,14 +25,13 @@ _TOUCH = (
     .values(active_message_id=bindparam("leaf_id"), updated_at=bindparam("at"))
 )
 _PAGE = (
-    select(*COLUMNS)
-    .where(Conversation.user_id == bindparam("owner"))
-    .order_by(Conversation.updated_at.desc(), Conversation.id.desc())
+    select(TABLE.c.id, TABLE.c.title, TABLE.c.created_at, TABLE.c.updated_at, TABLE.c.active_message_id)
+    .where(TABLE.c.user_id == bindparam("owner"))
+    .order_by(TABLE.c.updated_at.desc(), TABLE.c.id.desc())
     .limit(bindparam("limit"))
 )
 _PAGE_AFTER = _PAGE.where(
-    tuple_(Conversation.updated_at, Conversation.id)
-    < tuple_(bindparam("at", type_=UTCDateTime), bindparam("row_id", type_=Uuid))
+    tuple_(TABLE.c.updated_at, TABLE.c.id) < tuple_(bindparam("at", type_=UTCDateTime), bindparam("row_id", type_=Uuid))
 )
 
 

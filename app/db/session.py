@@ -28,6 +28,7 @@ __all__ = ["AsyncSession", "Database", "Session"]
 READERS = 2
 QUEUE_TIMEOUT_S = 60
 MAX_BATCH = 64
+MAX_QUERIES = 16  # in one batch: what comes later waits for all of them
 DISK_FULL = frozenset({"SQLITE_FULL", "SQLITE_IOERR_WRITE", "53100"})
 
 T = TypeVar("T")
@@ -124,6 +125,8 @@ class _SQLiteThreads:
         self._waiting: list[_Unit[Any]] = []
         self._drain: asyncio.Task[None] | None = None
         self.turn = asyncio.Lock()
+        self._queries: list[_Unit[Any]] = []
+        self._reading = 0  # batches that are due or in a thread
 
     async def write(self, work: Work[T]) -> T:
         unit: _Unit[T] = _Unit(work, asyncio.get_running_loop().create_future())
@@ -133,8 +136,50 @@ class _SQLiteThreads:
         return await unit.done
 
     async def query(self, work: Work[T]) -> T:
-        in_thread = asyncio.get_running_loop().run_in_executor
-        return cast(T, await in_thread(self._read_threads, self._run_query, work))
+        """What is asked in one turn of the event loop goes to a thread together: a hop costs as much as a query."""
+        loop = asyncio.get_running_loop()
+        unit: _Unit[T] = _Unit(work, loop.create_future())
+        self._queries.append(unit)
+        if self._reading < READERS:
+            self._reading += 1
+            loop.call_soon(self._read_some, loop)
+        return await unit.done
+
+    def _read_some(self, loop: asyncio.AbstractEventLoop) -> None:
+        units = [unit for unit in self._queries[:MAX_QUERIES] if not unit.done.cancelled()]
+        del self._queries[:MAX_QUERIES]
+        try:
+            self._read_threads.submit(self._run_queries, units, loop)
+        except RuntimeError as error:  # closed: who asks now must hear of it
+            for unit in units:
+                unit.error = error
+            self._have_read(units, loop)
+
+    def _run_queries(self, units: list[_Unit[Any]], loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            with self._read_session() as session:
+                for unit in units:
+                    self._run_query(unit, session)
+        except Exception as error:  # not even a session could be ended: who still waits must hear of it
+            for unit in units:
+                unit.error = error
+        loop.call_soon_threadsafe(self._have_read, units, loop)
+
+    def _run_query(self, unit: _Unit[T], session: Session) -> None:
+        try:
+            unit.result = unit.work(session)
+        except Exception as error:
+            unit.error = error
+            session.rollback()
+        session.expunge_all()  # the next unit sees the rows as they are
+
+    def _have_read(self, units: list[_Unit[Any]], loop: asyncio.AbstractEventLoop) -> None:
+        for unit in units:
+            unit.settle()
+        if self._queries:
+            self._read_some(loop)
+        else:
+            self._reading -= 1
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
@@ -172,10 +217,6 @@ class _SQLiteThreads:
                 return
             for unit in units:
                 self._run_units([unit])
-
-    def _run_query(self, work: Work[T]) -> T:
-        with self._read_session() as session:
-            return work(session)
 
     async def aclose(self) -> None:
         while self._drain is not None:

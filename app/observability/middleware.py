@@ -3,11 +3,11 @@
 It costs one call per message of the answer, so that a streamed token pays next to nothing.
 """
 
+import random
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 from loguru import logger
 
@@ -27,6 +27,7 @@ CLIENT_LEFT = 499  # as nginx counts requests whose client closed before the ans
 QUIET = frozenset({"/health", "/ready", "/metrics"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LONGEST_PATH = 200
+SEND = "llama_service.send"  # in the scope: the server's own `send`, for the body of an answer that has begun
 
 
 class Observed:
@@ -41,6 +42,7 @@ class Observed:
             return
         name = _request_id(scope["headers"])
         request_id.set(name)
+        scope[SEND] = send
         answer = _Answer(send, name.encode())
         began = perf_counter()
         try:
@@ -80,7 +82,7 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
     for name, value in headers:
         if name == b"x-request-id" and SAFE_ID.match(value):
             return value.decode("ascii")
-    return uuid4().hex
+    return f"{random.getrandbits(128):032x}"  # nothing depends on it being a secret
 
 
 def _record(scope: Scope, status: int, seconds: float) -> None:

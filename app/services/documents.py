@@ -210,7 +210,7 @@ class Documents:
             await self._ingestion.remove_vectors(file.user_id, file.id)
 
     async def _remove(self, file: File) -> None:
-        """Say so, and remove all that is not a row. A failure leaves the blob, by which reconciliation finds what is left."""
+        """Say so, and remove all but the rows. A failure leaves the blob, which tells reconciliation what is left."""
         self._progress.tell_deleted(file)
         try:
             async with asyncio.timeout(REMOVAL_TIMEOUT_S):

@@ -46,7 +46,7 @@ class OpenAICompatible:
                     raise await self._refusal(response)
                 if response.content_type == "application/json":
                     yield deltas.whole(await read(response.content, MAX_BODY_BYTES))
-                async for data in response.content.iter_any():
+                while data := await response.content.readany():
                     delta = deltas.read(events.feed(data))
                     if delta is not None:
                         yield delta
