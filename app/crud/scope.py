@@ -1,6 +1,7 @@
 """Which files a question searches."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -24,22 +25,28 @@ _LIBRARY = select(TABLE.c.id).where(
 )
 
 
-def searched(
-    session: Session, owner: UUID, conversation_id: UUID | None, file_ids: Sequence[UUID] | None
-) -> Sequence[UUID]:
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The ready files that a question searches. `chosen`: the user named them or put them in the conversation."""
+
+    file_ids: Sequence[UUID]
+    chosen: bool
+
+
+def searched(session: Session, owner: UUID, conversation_id: UUID | None, file_ids: Sequence[UUID] | None) -> Scope:
     """The ready files that a question searches: the named ones, else the conversation's, else the library's.
 
     The library is every file of the user that belongs to no conversation. A conversation whose files are still
     being read does not fall back to it. Empty: there is nothing to search. Raises what `ready` raises.
     """
     if file_ids is not None:
-        return ready(session, owner, file_ids)
+        return Scope(ready(session, owner, file_ids), chosen=True)
     if conversation_id is not None:
         rows = session.execute(_IN_CONVERSATION, {"owner": owner, "conversation_id": conversation_id}).all()
         own = [(file_id, status) for file_id, status in rows if status not in GIVEN_UP]
         if own:
-            return [file_id for file_id, status in own if status == FileStatus.READY]
-    return session.scalars(_LIBRARY, {"owner": owner}).all()
+            return Scope([file_id for file_id, status in own if status == FileStatus.READY], chosen=True)
+    return Scope(session.scalars(_LIBRARY, {"owner": owner}).all(), chosen=False)
 
 
 def ready(session: Session, owner: UUID, file_ids: Sequence[UUID]) -> Sequence[UUID]:

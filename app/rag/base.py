@@ -49,6 +49,7 @@ class Embedder(Protocol):
     dimension: int
     max_tokens: int  # of a text; the marks that a model adds around it are not counted
     scripts: frozenset[str]  # Unicode scripts it was trained on, e.g. {"LATIN"}
+    related_from: float  # the cosine similarity below which two texts have nothing to do with each other
 
     async def embed(self, texts: Sequence[str], *, urgency: Urgency) -> Vectors:
         """Shape (len(texts), dimension), float32, rows of length 1. Queries go before documents."""

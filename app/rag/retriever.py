@@ -60,8 +60,11 @@ class Retriever:
         file_ids: Sequence[UUID] | None,
         limit: int = 10,
         mode: SearchMode = SearchMode.HYBRID,
+        related_only: bool = False,
     ) -> Retrieved:
         """`file_ids` None: all files of the owner. Hybrid becomes text when the embedder cannot help with this query.
+
+        Meaning always finds something. `related_only` leaves out what shares no word with the query and is not near it.
 
         Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
         """
@@ -80,6 +83,8 @@ class Retriever:
                 dense, text = await asyncio.gather(
                     self._by_meaning_if_possible(owner, query, files), self._by_words(owner, query, files)
                 )
+        if related_only and dense is not None:
+            dense = self._related(dense, text or {})
         found = _Found(owner, dense, text, self._share(query) if dense and text else 0.5)
         passages = await self._db.query(partial(_passages, found=found, limit=limit))
         return Retrieved(passages, SearchMode.TEXT if dense is None else mode)
@@ -110,6 +115,10 @@ class Retriever:
     async def _by_words(self, owner: UUID, query: str, files: list[UUID] | None) -> dict[Place, float]:
         search = partial(chunks.search_text, owner=owner, query=query, file_ids=files, limit=TOP)
         return dict(await self._db.query(search))
+
+    def _related(self, dense: dict[Place, float], text: dict[Place, float]) -> dict[Place, float]:
+        floor = self._embedder.related_from if self._embedder is not None else 0.0
+        return {place: score for place, score in dense.items() if score >= floor or place in text}
 
     def _share(self, query: str) -> float:
         """What meaning counts for: half when the embedder knows the query's words, else less.

@@ -184,8 +184,14 @@ class RunTask:
         if not self.turn.file_ids:
             return
         self._say(StatusChanged(stage=Stage.RETRIEVING))
+        # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
+        any_passage = self.turn.chosen and self._provider.capabilities.generates
         found = await self._tools.retriever.search(
-            self.turn.user_id, self.turn.question, file_ids=self.turn.file_ids, limit=PASSAGES
+            self.turn.user_id,
+            self.turn.question,
+            file_ids=self.turn.file_ids,
+            limit=PASSAGES,
+            related_only=not any_passage,
         )
         self._sources = [
             Source(

@@ -49,6 +49,7 @@ class Turn:
     reasoning_before: str = ""
     sources_before: tuple[object, ...] = ()
     file_ids: Sequence[UUID] = ()  # searched for passages
+    chosen: bool = False  # these files, by the user, for this question or conversation
 
     def started(self, asked: Asked) -> RunStarted:
         return RunStarted(
@@ -94,7 +95,8 @@ def store(session: Session, asked: Asked) -> Turn:
     else:
         turn = _ask(session, asked)
     if request.use_rag:
-        turn = replace(turn, file_ids=scope.searched(session, asked.user_id, turn.conversation_id, request.file_ids))
+        found = scope.searched(session, asked.user_id, turn.conversation_id, request.file_ids)
+        turn = replace(turn, file_ids=found.file_ids, chosen=found.chosen)
     runs.add(
         session,
         NewRun(

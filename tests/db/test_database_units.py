@@ -6,17 +6,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event, func, insert, select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
 from app.core.errors import Conflict, StorageFull
 from app.db.models import Conversation, User
 from app.db.session import MAX_BATCH, Database, Session
+from tests.db.units import add, names
 
 OTHER_PROCESS = """
 import sqlite3, sys, uuid
@@ -35,20 +35,10 @@ print("done", flush=True)
 """
 
 
-def add(session: Session, name: str) -> str:
-    """Fails at the next flush when there is such a name."""
-    session.add(User(username=name, username_key=name, password_hash="h", role="user"))
-    return name
-
-
 def fail(session: Session, name: str, error: Exception) -> None:
     add(session, name)
     session.flush()
     raise error
-
-
-def names(session: Session) -> set[str]:
-    return set(session.scalars(select(User.username)))
 
 
 async def batch(db: Database, *works: Callable[[Session], object]) -> list[object]:
@@ -245,59 +235,6 @@ async def test_write_waits_for_a_process_that_holds_the_file(sqlite_db: Database
     other.execute("COMMIT")
     other.close()
     assert await waiting == "ann"
-
-
-async def test_query_cannot_write(db: Database) -> None:
-    """SQLite refuses; PostgreSQL undoes it."""
-    with pytest.raises(DBAPIError, match="readonly") if db.is_sqlite else nullcontext():
-        await db.query(lambda s: (add(s, "ann"), s.flush()))
-    assert await db.query(names) == set()
-
-
-async def test_queries_run_while_a_unit_writes(db: Database) -> None:
-    async with db.begin() as session:
-        await session.run_sync(add, "ann")
-        await session.flush()
-        assert await asyncio.gather(*(db.query(names) for _ in range(10))) == [set()] * 10
-
-
-async def test_queries_asked_at_once_answer_and_fail_each_for_itself(db: Database) -> None:
-    await db.write(partial(add, name="ann"))
-
-    def broken(session: Session) -> set[str]:
-        session.scalars(select(User)).one().username = "changed"
-        raise KeyError("broken")
-
-    works = [broken if number % 7 == 3 else names for number in range(100)]
-    outcomes = await asyncio.gather(*(db.query(work) for work in works), return_exceptions=True)
-    for work, outcome in zip(works, outcomes, strict=True):
-        assert isinstance(outcome, KeyError) if work is broken else outcome == {"ann"}
-
-
-async def test_row_that_a_query_gives_stays_as_it_was_read(db: Database) -> None:
-    await db.write(partial(add, name="ann"))
-    row = await db.query(lambda s: s.scalars(select(User)).one())
-    others = await asyncio.gather(*(db.query(lambda s: s.scalars(select(User)).one()) for _ in range(3)))
-    assert [row.username, *(other.username for other in others)] == ["ann"] * 4
-    assert len({id(other) for other in others}) == 3
-
-
-async def test_query_whose_caller_is_gone_leaves_the_others_alone(sqlite_db: Database) -> None:
-    started, go_on = threading.Event(), threading.Event()
-
-    def slow(session: Session) -> set[str]:
-        started.set()
-        go_on.wait(10)
-        return names(session)
-
-    slow_ones = [asyncio.create_task(sqlite_db.query(slow)) for _ in range(40)]
-    await asyncio.to_thread(started.wait, 10)
-    for task in slow_ones[1:]:
-        task.cancel()
-    last = asyncio.create_task(sqlite_db.query(names))
-    await asyncio.sleep(0)
-    go_on.set()
-    assert await slow_ones[0] == await last == set()
 
 
 async def test_closing_waits_for_what_was_begun(sqlite_url: str) -> None:

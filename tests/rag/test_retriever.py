@@ -1,6 +1,7 @@
 """Search over real rows and vectors, with an embedder whose vectors a test can foresee."""
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -32,6 +33,7 @@ class TopicEmbedder:
     dimension = 4
     max_tokens = 1000
     scripts = frozenset({"LATIN"})
+    related_from = 0.9
 
     def __init__(self, *, familiarity: float = 1.0, broken: bool = False) -> None:
         self._familiarity, self._broken = familiarity, broken
@@ -126,6 +128,15 @@ async def test_both_halves_are_fused_and_their_ranks_reported(library: Library) 
     assert (first.char_from, first.char_to, first.text) == (20, 20 + len(TEXTS[2]), TEXTS[2])
     assert [p.score for p in found.passages] == sorted((p.score for p in found.passages), reverse=True)
     assert 0 <= found.passages[-1].score < found.passages[0].score <= 1
+
+
+async def test_what_is_neither_near_nor_shares_a_word_is_left_out_when_that_is_asked(library: Library) -> None:
+    owner = await library.user()
+    await library.file(owner)
+    search = partial(library.retriever(TopicEmbedder()).search, owner, file_ids=None, related_only=True)
+    assert {p.page_from for p in (await search("fruit in three months of rain")).passages} == {1, 2, 3}
+    assert [p.page_from for p in (await search("music of old")).passages] == [4]
+    assert (await search("nothing of this kind")).passages == []
 
 
 async def test_each_half_alone(library: Library) -> None:

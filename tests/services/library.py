@@ -44,6 +44,7 @@ class WordEmbedder:
     dimension = 32
     max_tokens = 10_000
     scripts = frozenset({"LATIN"})
+    related_from = 0.1
 
     def __init__(self) -> None:
         self.embedded = 0

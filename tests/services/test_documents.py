@@ -25,7 +25,7 @@ async def searched(
 ) -> list[UUID]:
     """The files that a question of this user searches."""
     ask = partial(scope.searched, owner=owner, conversation_id=conversation_id, file_ids=file_ids)
-    return list(await library.db.query(ask))
+    return list((await library.db.query(ask)).file_ids)
 
 
 async def test_an_upload_is_stored_read_and_found(library: Library) -> None:

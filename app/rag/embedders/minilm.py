@@ -34,6 +34,8 @@ class MiniLM:
     dimension = 384
     max_tokens = WINDOW - 2  # [CLS] and [SEP] stand around every text
     scripts = frozenset({"LATIN"})
+    # Of 430 relevant pairs of three collections 2 % are below, of the best of 600 passages of another subject half.
+    related_from = 0.25
 
     def __init__(self, folder: Path | None = None) -> None:
         self._given = folder
