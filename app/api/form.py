@@ -16,7 +16,6 @@ from app.core.errors import ValidationFailed
 FILE_FIELD = "file"
 MAX_FIELD_BYTES = 1 << 15  # of all fields together
 STALL_TIMEOUT_S = 60
-DRAIN_TIMEOUT_S = 10
 
 
 class FileForm:
@@ -72,17 +71,6 @@ class FileForm:
         while await self._feed():
             pass
         return self._fields
-
-    async def drain(self, max_bytes: int) -> None:
-        """Read on without keeping it, for a bounded time: a client that still sends would miss a refusal."""
-        try:
-            async with asyncio.timeout(DRAIN_TIMEOUT_S):
-                async for data in self._stream:
-                    max_bytes -= len(data)
-                    if max_bytes < 0:
-                        return
-        except (TimeoutError, ClientDisconnect, RuntimeError):
-            return
 
     async def _feed(self) -> bool:
         """Parse the next bytes. False at the end of the form."""

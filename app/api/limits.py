@@ -1,7 +1,8 @@
-"""No request without a bound: size and stalls of every body but an upload's, which is watched while it is stored."""
+"""No request without a bound: size and stalls of every body. An upload's is watched while it is stored."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -13,6 +14,9 @@ UPLOADS: Final = frozenset({"/api/v1/files/upload"})
 BYTES_PER_CHAR: Final = 6  # the longest JSON escape of one character
 OTHER_FIELDS_BYTES: Final = 256 << 10
 STALL_TIMEOUT_S: Final = 60.0
+DRAIN_BYTES: Final = 256 << 20
+DRAIN_TIMEOUT_S: Final = 10.0
+BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class BodyLimit:
@@ -23,12 +27,16 @@ class BodyLimit:
         self._max_bytes = max_message_chars * BYTES_PER_CHAR + OTHER_FIELDS_BYTES
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in UPLOADS:
+        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        if headers.keys().isdisjoint(BODY_HEADERS):
             return await self.app(scope, receive, send)
-        declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if declared.isdigit() and int(declared) > self._max_bytes:
-            return await error_response(self._refusal())(scope, receive, send)
-        return await self.app(scope, _Watched(receive, self._max_bytes, self._stall_timeout_s, self._refusal), send)
+        is_upload = scope["path"] in UPLOADS
+        body = _Body(receive) if is_upload else _Watched(receive, self._max_bytes, self._stall_timeout_s, self._refusal)
+        answer = _Answer(send, body)
+        declared = headers.get(b"content-length", b"0")
+        if not is_upload and declared.isdigit() and int(declared) > self._max_bytes:
+            return await error_response(self._refusal())(scope, receive, answer)
+        return await self.app(scope, body, answer)
 
     def _refusal(self) -> TooLarge:
         return TooLarge(
@@ -37,28 +45,67 @@ class BodyLimit:
         )
 
 
-class _Watched:
-    """Stands in for `receive` until the body has come: counts, and waits for a bounded time."""
+class _Body:
+    """Stands in for `receive`: knows whether the whole body has come."""
 
-    __slots__ = ("_complete", "_left", "_receive", "_refusal", "_stall_timeout_s")
+    __slots__ = ("complete", "receive")
+
+    def __init__(self, receive: Receive) -> None:
+        self.receive, self.complete = receive, False
+
+    async def __call__(self) -> Message:
+        message = await self.receive()
+        self.complete = self.complete or not message.get("more_body", False)
+        return message
+
+
+class _Watched(_Body):
+    """Counts besides, and waits for a bounded time."""
+
+    __slots__ = ("_left", "_refusal", "_stall_timeout_s")
 
     def __init__(
         self, receive: Receive, max_bytes: int, stall_timeout_s: float, refusal: Callable[[], TooLarge]
     ) -> None:
-        self._receive, self._left, self._refusal = receive, max_bytes, refusal
-        self._stall_timeout_s, self._complete = stall_timeout_s, False
+        super().__init__(receive)
+        self._left, self._refusal, self._stall_timeout_s = max_bytes, refusal, stall_timeout_s
 
     async def __call__(self) -> Message:
-        if self._complete:  # what comes now is the client's leaving, which may take as long as it likes
-            return await self._receive()
+        if self.complete:  # what comes now is the client's leaving, which may take as long as it likes
+            return await self.receive()
         try:
             async with asyncio.timeout(self._stall_timeout_s):
-                message = await self._receive()
+                message = await super().__call__()
         except TimeoutError:
             said = f"the body did not go on for {self._stall_timeout_s:g} s; send the request again"
             raise ValidationFailed(said) from None
-        self._complete = not message.get("more_body", False)
         self._left -= len(message.get("body", b""))
         if self._left < 0:
             raise self._refusal()
         return message
+
+
+class _Answer:
+    """Stands in for `send`. A client that is still sending would miss a refusal, so its body is read on to the end,
+    within bounds; the connection of one that goes on for ever is closed."""
+
+    __slots__ = ("_body", "_send")
+
+    def __init__(self, send: Send, body: _Body) -> None:
+        self._send, self._body = send, body
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if self._body.complete or message["type"] != "http.response.start":
+            return self._send(message)
+        return self._after_the_body(message)
+
+    async def _after_the_body(self, message: Message) -> None:
+        left = DRAIN_BYTES
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_TIMEOUT_S):
+                while left > 0 and not self._body.complete:
+                    got = await _Body.__call__(self._body)
+                    left -= len(got.get("body", b""))
+        if not self._body.complete:
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await self._send(message)

@@ -1,15 +1,18 @@
 """Bodies that are too large or never end are refused, and the service goes on."""
 
 import asyncio
+import http.client
 import json
+import socket
 from collections.abc import AsyncIterator
+from contextlib import closing
 
 import httpx
 import pytest
 from fastapi import FastAPI, Request
 
 from app.api import errors
-from app.api.limits import BodyLimit
+from app.api.limits import DRAIN_BYTES, BodyLimit
 from tests.api.people import Person
 from tests.service import Service
 
@@ -135,3 +138,27 @@ async def test_client_may_stay_as_long_as_it_likes_when_its_body_is_there() -> N
     assert not task.done()
     task.cancel()
     assert await call(whole, {"type": "http.disconnect"}) == (200, {"body": {"a": 1}, "left": "http.disconnect"})
+
+
+@pytest.mark.parametrize("path", ["/api/v1/auth/login", "/api/v1/files/upload"])
+def test_client_that_sends_for_ever_gets_its_answer_and_no_more(chatting: Service, path: str) -> None:
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+    with socket.create_connection(("127.0.0.1", chatting.port)) as connection:
+        connection.sendall(head.encode())
+        sent = 0
+        with pytest.raises(OSError, match=r"reset|pipe"):
+            while sent < 2 * (DRAIN_BYTES + MAX_BYTES):
+                connection.sendall(chunk)
+                sent += len(chunk)
+    assert sent > DRAIN_BYTES
+
+
+def test_client_that_has_sent_all_reads_the_refusal_and_goes_on(chatting: Service) -> None:
+    body = b"x" * (50 << 20)
+    with closing(http.client.HTTPConnection("127.0.0.1", chatting.port)) as connection:
+        for path in ("/api/v1/auth/login", "/api/v1/files/upload"):
+            connection.request("POST", path, body, JSON)
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["connection"]) in {(413, None), (401, None)}
+            assert b'"error"' in answer.read()

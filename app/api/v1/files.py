@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from app.api.deps import CurrentUser, DocumentsDep, IdempotencyKey
 from app.api.form import FileForm, declared_bytes
 from app.core.enums import FileStatus
-from app.core.errors import AppError, ValidationFailed
+from app.core.errors import ValidationFailed
 from app.crud.files import Filter
 from app.db.models import File
 from app.schemas.base import PageOf, Text
@@ -37,15 +37,10 @@ CONTENT_HEADERS: Final = {
 @router.post("/upload", status_code=202, openapi_extra=MULTIPART)
 async def upload(request: Request, user: CurrentUser, documents: DocumentsDep, key: IdempotencyKey = None) -> FileOut:
     """Store a file and read it in the background. Follow it with `GET /files/status/{id}` or `GET /events`."""
-    limits = documents.limits
     form = FileForm(request)
-    try:
-        limits.check_declared(declared_bytes(request))
-        name = await form.open()
-        file = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
-    except AppError:
-        await form.drain(limits.max_bytes)
-        raise
+    documents.limits.check_declared(declared_bytes(request))
+    name = await form.open()
+    file = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
     return FileOut.model_validate(file)
 
 
