@@ -2,12 +2,15 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from app.core.errors import DataFolderInUse, SettingsError
+
+LET_GO_ATTEMPTS, LET_GO_PAUSE_S = 100, 0.02
 
 
 def make(folder: Path) -> None:
@@ -31,11 +34,11 @@ def owned(folder: Path) -> Iterator[Path]:
         raise _unusable(folder, error) from None
     try:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _take(lock)
             os.truncate(lock, 0)
             os.pwrite(lock, str(os.getpid()).encode(), 0)
         except BlockingIOError:
-            owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            owner = _owner(lock) or "unknown"
             raise DataFolderInUse(
                 f"Another process (pid {owner}) uses the data folder {str(folder.resolve())!r}: stop it, or give this "
                 "one its own DATA_DIR."
@@ -45,6 +48,32 @@ def owned(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         os.close(lock)
+
+
+def _take(lock: int) -> None:
+    """Raises BlockingIOError. A killed process may have left a child that has not dropped its copy of the lock yet."""
+    for _ in range(LET_GO_ATTEMPTS):
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if _lives(_owner(lock)):
+                raise
+            time.sleep(LET_GO_PAUSE_S)
+    return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _owner(lock: int) -> str:
+    return os.pread(lock, 20, 0).decode("ascii", "replace").strip()
+
+
+def _lives(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OSError):  # not written yet; another user's
+        return True
+    return True
 
 
 def replica_name(folder: Path) -> str:

@@ -78,8 +78,8 @@ async def test_stop_twice_and_after_the_end(chat: Chat) -> None:
 async def test_stop_at_any_moment_gives_one_end(chat: Chat) -> None:
     """Also in the moment in which the run concludes by itself."""
 
-    async def stopped_after(delay_s: float) -> str:
-        async with chat.open(model="fake-n20-d2") as tail:
+    async def stopped_after(delay_s: float, tokens: int) -> str:
+        async with chat.open(model=f"fake-n{tokens}-d2") as tail:
             await tail.until("run")
             await asyncio.sleep(delay_s)
             await chat.stop(tail.run_id)
@@ -90,7 +90,7 @@ async def test_stop_at_any_moment_gives_one_end(chat: Chat) -> None:
         assert message["finish_reason"] == frames[-1].data["finish_reason"]
         return str(message["status"])
 
-    statuses = await asyncio.gather(*(stopped_after(n * 0.0015) for n in range(40)))
+    statuses = await asyncio.gather(*(stopped_after(n * 0.0015, 5000 if n % 4 == 0 else 20) for n in range(40)))
     assert set(statuses) <= {"stopped", "complete"}
     assert "stopped" in statuses
 

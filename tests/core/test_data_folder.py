@@ -82,6 +82,18 @@ def test_child_of_a_killed_process_does_not_keep_the_lock(tmp_path: Path) -> Non
     first.stdout.close()
 
 
+def test_lock_that_a_dead_process_left_behind_is_waited_for(tmp_path: Path) -> None:
+    """As when it was killed between the fork and the exec of a child."""
+    code = HOLD.replace("input()", "import os, time; os.fork() or time.sleep(0.5)")
+    first = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert first.stdout is not None
+    assert first.stdout.readline() == "held\n"
+    first.wait()
+    with data_folder.owned(tmp_path):
+        pass
+    first.stdout.close()
+
+
 def test_folder_is_free_after_an_error(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError), data_folder.owned(tmp_path):
         raise ZeroDivisionError
