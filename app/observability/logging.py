@@ -25,7 +25,18 @@ SECRETS = (
 )
 LEVELS = {10: "DEBUG", 20: "INFO", 30: "WARNING", 40: "ERROR", 50: "CRITICAL"}
 # At DEBUG or INFO these repeat requests, prompts or parameters of statements.
-TALKATIVE = ("aiosqlite", "asyncpg", "chromadb", "dbos", "httpcore", "httpx", "openai", "pypdf", "sqlalchemy")
+TALKATIVE = (
+    "aiosqlite",
+    "alembic.runtime.plugins",
+    "asyncpg",
+    "chromadb",
+    "dbos",
+    "httpcore",
+    "httpx",
+    "openai",
+    "pypdf",
+    "sqlalchemy",
+)
 
 
 def configure(level: str, style: Literal["json", "text"]) -> None:
