@@ -85,6 +85,7 @@ def test_relay_counts_tokens_and_their_cost(tmp_path: Path) -> None:
     )
     assert [(row["streams"], row["ms/token"]) for row in streams["rows"]] == [(1, 20), (3, 20), (1, 0), (3, 0)]
     for row in streams["rows"]:
+        assert row["python ns"] > 0
         assert row["CPU s"] > 0
         assert row["lost"] == row["doubled"] == row["disordered"] == row["failed"] == 0
     assert figures(around)["failed of 256 at once"] == 0

@@ -10,7 +10,7 @@ from typing import Final
 
 from app.cli.bench import subject
 from app.cli.bench.load import Address, Tally, percentile, repeat, run_streams
-from app.cli.bench.machine import tree_cpu_s
+from app.cli.bench.machine import python_ns, tree_cpu_s
 from app.cli.bench.subject import Service
 from app.cli.bench.table import Table
 
@@ -33,7 +33,7 @@ COLUMNS: Final = [
     "added p50 ms",
     "added p99 ms",
     "first p50 ms",
-    *("tokens/s", "lost", "doubled", "disordered", "failed"),
+    *("tokens/s", "lost", "doubled", "disordered", "failed", "python ns"),
 ]
 
 
@@ -87,6 +87,7 @@ async def streams(service: Service, plan: Plan, say: Say) -> Table:
     for pause_ms, tokens, budgets in ((PAUSE_MS, plan.paced, PACED_BUDGET_US), (0, plan.fast, None)):
         for count in plan.streams:
             say(f"{count} streams of {tokens} tokens, {pause_ms} ms apart")
+            speed = python_ns()
             found = await measure(service, count, pause_ms=pause_ms, tokens=tokens)
             tally = found.tally
             fast_budget = FAST_BUDGET_US if count >= MIN_FAST_STREAMS else None
@@ -104,6 +105,7 @@ async def streams(service: Service, plan: Plan, say: Say) -> Table:
                 tally.doubled,
                 tally.disordered,
                 len(tally.failures),
+                (speed + python_ns()) / 2,
             ])  # fmt: skip
             table.faults += [f"{count} streams: {fault}" for fault in tally.faults()]
     return table
