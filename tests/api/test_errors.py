@@ -170,6 +170,7 @@ async def test_odd_request_id_is_replaced(chatting: Service, anybody: httpx.Asyn
     made = answer.headers["X-Request-ID"]
     assert made != given
     assert len(made) == 32
+    await anybody.get("/health")  # the line is written when the answer is on its way
     assert f'"request_id":"{made}"' in chatting.log()
 
 

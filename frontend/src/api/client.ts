@@ -1,5 +1,5 @@
 import { ApiError, errorFrom, errorOf, isAbort, unreachable } from './errors';
-import { forgetToken, keepAccess, keepToken, oneTabAtATime, rotateToken, storedAccess, storedToken } from './tokens';
+import { forgetToken, keepAccess, keepToken, newestToken, oneTabAtATime, rotateToken, storedAccess, storedToken } from './tokens';
 import type { ChatBody, Conversation, Message, ModelChoice, Page, StoredFile, Tokens, User } from './types';
 import { upload, type Upload } from './upload';
 
@@ -129,14 +129,14 @@ export class Api {
   }
 
   async #renew(): Promise<void> {
-    const refresh_token = storedToken();
+    const refresh_token = await newestToken();
     if (!refresh_token) {
       this.forget();
       throw new ApiError(401, 'not_authenticated', 'You are signed out.');
     }
     try {
       const tokens = await this.#plain<Tokens>('/auth/refresh', { refresh_token });
-      rotateToken(tokens.refresh_token);
+      await rotateToken(refresh_token, tokens.refresh_token);
       this.#accept(tokens);
     } catch (error) {
       if (error instanceof ApiError && [400, 401, 403, 422].includes(error.status)) this.forget();

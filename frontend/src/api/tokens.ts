@@ -30,15 +30,48 @@ export function keepToken(token: string, remember: boolean): void {
 }
 
 /** Replaces a rotated token where the old one was kept. */
-export function rotateToken(token: string): void {
+export async function rotateToken(old: string, token: string): Promise<void> {
   memory = token;
   for (const store of stores()) if (store.getItem(KEY)) store.setItem(KEY, token);
+  await noteRotation(old, token);
+}
+
+const CACHE = 'sign-in';
+const ROTATIONS = '/rotations';
+const KEPT = 20;
+type Rotations = [old: string, token: string][];
+
+/**
+ * The stored token, or what other tabs have made of it. A tab may see another's localStorage late, and a spent token
+ * ends the sign-in of all tabs; what is in the cache storage is the same for all at once.
+ */
+export async function newestToken(): Promise<string | null> {
+  let token = storedToken();
+  const next = new Map(await rotations());
+  while (token && next.has(token)) token = next.get(token)!;
+  return token;
+}
+
+async function rotations(): Promise<Rotations> {
+  const found = await (await shared())?.match(ROTATIONS);
+  return found ? ((await found.json()) as Rotations) : [];
+}
+
+async function noteRotation(old: string, token: string): Promise<void> {
+  const known = [...(await rotations()), [old, token]].slice(-KEPT);
+  await (await shared())?.put(ROTATIONS, new Response(JSON.stringify(known)));
+}
+
+/** Nothing where there is no https, as on another machine of the local network, or where storage is switched off. */
+async function shared(): Promise<Cache | undefined> {
+  return 'caches' in globalThis ? caches.open(CACHE).catch(() => undefined) : undefined;
 }
 
 export function forgetToken(): void {
   memory = null;
   for (const store of stores()) store.removeItem(KEY);
   stores()[1]?.removeItem(ACCESS);
+  if ('caches' in globalThis) void caches.delete(CACHE).catch(() => undefined);
 }
 
 /**
