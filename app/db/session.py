@@ -149,11 +149,13 @@ class _SQLiteThreads:
         units = [unit for unit in self._queries[:MAX_QUERIES] if not unit.done.cancelled()]
         del self._queries[:MAX_QUERIES]
         try:
-            self._read_threads.submit(self._run_queries, units, loop)
+            if units:  # an earlier batch of this turn may have taken all
+                self._read_threads.submit(self._run_queries, units, loop)
+                return
         except RuntimeError as error:  # closed: who asks now must hear of it
             for unit in units:
                 unit.error = error
-            self._have_read(units, loop)
+        self._have_read(units, loop)
 
     def _run_queries(self, units: list[_Unit[Any]], loop: asyncio.AbstractEventLoop) -> None:
         try:
