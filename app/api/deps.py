@@ -19,36 +19,22 @@ from app.services.documents import Documents
 from app.services.streams.events import UserEvents
 
 
-async def get_accounts(request: Request) -> Accounts:
-    return request.state.accounts  # type: ignore[no-any-return]
+class FromState:
+    """What the lifespan built under this name: see `State` in `app/main.py`."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    async def __call__(self, request: Request) -> object:
+        return getattr(request.state, self._name)
 
 
-async def get_conversations(request: Request) -> Conversations:
-    return request.state.conversations  # type: ignore[no-any-return]
-
-
-async def get_chat(request: Request) -> ChatService:
-    return request.state.chat  # type: ignore[no-any-return]
-
-
-async def get_documents(request: Request) -> Documents:
-    return request.state.documents  # type: ignore[no-any-return]
-
-
-async def get_retriever(request: Request) -> Retriever:
-    return request.state.retriever  # type: ignore[no-any-return]
-
-
-async def get_events(request: Request) -> UserEvents:
-    return request.state.events  # type: ignore[no-any-return]
-
-
-AccountsDep = Annotated[Accounts, Depends(get_accounts)]
-ConversationsDep = Annotated[Conversations, Depends(get_conversations)]
-ChatDep = Annotated[ChatService, Depends(get_chat)]
-DocumentsDep = Annotated[Documents, Depends(get_documents)]
-RetrieverDep = Annotated[Retriever, Depends(get_retriever)]
-EventsDep = Annotated[UserEvents, Depends(get_events)]
+AccountsDep = Annotated[Accounts, Depends(FromState("accounts"))]
+ConversationsDep = Annotated[Conversations, Depends(FromState("conversations"))]
+ChatDep = Annotated[ChatService, Depends(FromState("chat"))]
+DocumentsDep = Annotated[Documents, Depends(FromState("documents"))]
+RetrieverDep = Annotated[Retriever, Depends(FromState("retriever"))]
+EventsDep = Annotated[UserEvents, Depends(FromState("events"))]
 
 
 class SignedIn(OAuth2PasswordBearer):
