@@ -114,13 +114,7 @@ async def ingest(wanted: Sequence[Document], streams: int, say: Say) -> list[Tab
     """Two tables: CPU seconds by process, and speed. The streams' own cost is measured before and taken off."""
     cpu = Table("CPU seconds from the upload to ready", CPU_COLUMNS)
     speed = Table(f"Speed, and what {streams} running streams feel", SPEED_COLUMNS)
-    with (
-        subject.folder() as where,
-        subject.upstream() as port,
-        subject.service(where, upstream_port=port) as service,
-    ):
-        service.wait_healthy()
-        service.sign_in()
+    with subject.under_load() as (service, _):
         say("starting the embedder and the vectors' process")
         await ready(service, "warm-up.txt", documents.text(20_000, seed=0))
         service.wait_idle()

@@ -60,13 +60,7 @@ async def relay(plan: Plan, say: Say) -> list[Table]:
     """Two tables: streams, and everything around them. Nothing but this machine's loopback is used."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # 1,000 streams are 2,000 connections of the service
-    with (
-        subject.folder() as where,
-        subject.upstream() as port,
-        subject.service(where, upstream_port=port) as service,
-    ):
-        service.wait_healthy()
-        service.sign_in()
+    with subject.under_load() as (service, port):
         service.wait_idle()
         await measure(service, 8, pause_ms=0, tokens=50)
         return [await streams(service, plan, say), await chats(service, Address(subject.LOOPBACK, port), say)]

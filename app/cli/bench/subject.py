@@ -124,6 +124,15 @@ def service(where: Path, *, upstream_port: int | None = None, command: Sequence[
 
 
 @contextmanager
+def under_load() -> Iterator[tuple[Service, int]]:
+    """A healthy service that is signed in to, on a folder of its own, and the port of the model server behind it."""
+    with folder() as where, upstream() as port, service(where, upstream_port=port) as started:
+        started.wait_healthy()
+        started.sign_in()
+        yield started, port
+
+
+@contextmanager
 def upstream() -> Iterator[int]:
     """The port of a fake model server."""
     process = subprocess.Popen(
