@@ -56,3 +56,27 @@ async def stranger(chatting: Service) -> AsyncIterator[Chat]:
     person = await Person.of(chatting)
     yield Chat(person.http)
     await person.aclose()
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service without a model, for the tests of one file; a file may have one with other settings."""
+    running = Service(tmp_path_factory.mktemp("service"), {})
+    yield running
+    running.kill()
+
+
+@pytest.fixture
+async def ann(service: Service) -> AsyncIterator[Person]:
+    """A user of `service`."""
+    person = await Person.of(service)
+    yield person
+    await person.aclose()
+
+
+@pytest.fixture
+async def bob(service: Service) -> AsyncIterator[Person]:
+    """Another user of `service`."""
+    person = await Person.of(service)
+    yield person
+    await person.aclose()

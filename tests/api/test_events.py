@@ -2,30 +2,15 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import msgspec
-import pytest
 
 from tests.api.people import Person
 from tests.documents import text_pdf
 from tests.service import Service
 
 Frame = tuple[int, str, dict[str, object]]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("service"), {})
-    yield running
-    running.kill()
-
-
-@pytest.fixture
-async def ann(service: Service) -> AsyncIterator[Person]:
-    person = await Person.of(service)
-    yield person
-    await person.aclose()
 
 
 async def frames(person: Person, *, after: int | None = None) -> AsyncIterator[Frame]:

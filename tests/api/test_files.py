@@ -24,20 +24,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     running.kill()
 
 
-@pytest.fixture
-async def ann(service: Service) -> AsyncIterator[Person]:
-    person = await Person.of(service)
-    yield person
-    await person.aclose()
-
-
-@pytest.fixture
-async def bob(service: Service) -> AsyncIterator[Person]:
-    person = await Person.of(service)
-    yield person
-    await person.aclose()
-
-
 def stored_bytes(service: Service) -> int:
     return sum(path.stat().st_size for path in (service.data_dir / "files").rglob("*") if path.is_file())
 

@@ -1,28 +1,11 @@
 """Search over HTTP: ranks of both halves, scopes and refusals."""
 
-from collections.abc import AsyncIterator, Iterator
-
 import pytest
 
 from tests.api.people import Person
 from tests.documents import text_pdf
-from tests.service import Service
 
 PAGES = ["The harbour crane was painted green.", "A violin lay in the meadow.", "The copper lantern went dark."]
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    running = Service(tmp_path_factory.mktemp("service"), {})
-    yield running
-    running.kill()
-
-
-@pytest.fixture
-async def ann(service: Service) -> AsyncIterator[Person]:
-    person = await Person.of(service)
-    yield person
-    await person.aclose()
 
 
 async def test_a_hit_names_page_offsets_and_the_rank_in_each_half(ann: Person) -> None:
