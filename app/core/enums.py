@@ -8,6 +8,23 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class Scope(StrEnum):
+    """What an API key may reach; the routes of each are in `app/api/scopes.py`."""
+
+    OPENAI = "openai"
+    CHAT = "chat"
+    FILES = "files"
+    MODELS = "models"
+    STATS = "stats"
+
+
+class Surface(StrEnum):
+    """By which door an answer was asked for."""
+
+    CHAT = "chat"
+    OPENAI = "openai"
+
+
 class Author(StrEnum):
     USER = "user"
     ASSISTANT = "assistant"
@@ -74,3 +91,18 @@ class Stage(StrEnum):
     GENERATING = "generating"
     RETRYING = "retrying"
     FALLING_BACK = "falling_back"
+
+
+class PullState(StrEnum):
+    """How far the fetching of a model is."""
+
+    QUEUED = "queued"
+    DOWNLOADING = "downloading"
+    VERIFYING = "verifying"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {PullState.READY, PullState.FAILED, PullState.CANCELLED}

@@ -17,7 +17,7 @@ from jose import JWTError, jwt
 from passlib.hash import argon2
 
 from app.core.errors import NotAuthenticated, SettingsError
-from app.core.settings import MIN_SECRET_CHARS
+from app.core.setting_types import MIN_SECRET_CHARS
 
 ISSUER: Final = "llama-service"
 AUDIENCE: Final = "llama-service/api"

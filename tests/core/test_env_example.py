@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from pydantic_core import PydanticUndefined
 
 from app.core.settings import GROUPS, Settings
 from tests.service import SETTINGS
@@ -17,9 +16,11 @@ SHOWN = {match[1]: match[2] for line in LINES if (match := re.fullmatch(r"#([A-Z
 
 def default(name: str) -> str:
     field = next(group.model_fields[name] for group in GROUPS if name in group.model_fields)
-    value = field.default
-    if value is None or value is PydanticUndefined or isinstance(value, SecretStr):
+    value = field.get_default(call_default_factory=True)
+    if value is None or isinstance(value, SecretStr):
         return ""
+    if isinstance(value, list):
+        return ",".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

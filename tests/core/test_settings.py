@@ -6,20 +6,37 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import SettingsError
-from app.core.settings import GROUPS, MIN_SECRET_CHARS, Settings, environment
+from app.core.setting_types import MIN_SECRET_CHARS
+from app.core.settings import GROUPS, Settings, environment
 from tests.service import SETTINGS
 
 FIELDS = {name.upper(): field for group in GROUPS for name, field in group.model_fields.items()}
 SECRET = "f3Jq9vXz0LmT7wBc2YhNs5RkPd8Ga1Ue"
 # Text that only its user can judge.
 FREE = {
+    "LOCAL_MODEL_PATH",
     "HOST",
     "DATA_DIR",
     "VECTORDB_PATH",
     "TRUSTED_PROXIES",
     "DEFAULT_MODEL_SOURCE",
+    "FALLBACK_MODEL_SOURCES",
+    "LOCAL_MODEL",
+    "MODELS_CONFIG",
     "OPENAI_API_KEY",
     "OPENAI_MODEL",
+    "OPENAI_EMBED_MODEL",
+    "EMBEDDING_SOURCE",
+    "EMBEDDING_MODEL",
+    "OLLAMA_CHAT_MODEL",
+    "OLLAMA_EMBED_MODEL",
+    "AIHUB_REALM",
+    "AIHUB_USERNAME",
+    "AIHUB_PASSWORD",
+    "AIHUB_CLIENT_ID",
+    "AIHUB_CLIENT_SECRET",
+    "AIHUB_MODEL",
+    "AIHUB_EMBED_MODEL",
 }
 BAD = {
     "PORT": ["", "http", "-1", "65536", "80.5", "１２３"],
@@ -54,9 +71,31 @@ BAD = {
     "RATE_LIMIT_ENABLED": ["maybe", "2"],
     "OPENAI_BASE_URL": ["localhost:8080", "ftp://h/v1", "http://", "http://h:99999/v1", "http://[", "http://h:x/v1"],
     "OPENAI_CONTEXT_TOKENS": ["255", "many"],
+    "EMBEDDING_MAX_TOKENS": ["63", "32769", "many"],
+    "MAX_CONCURRENT_ANSWERS": ["0", "many"],
+    "MAX_WAITING_ANSWERS": ["-1", "100001"],
+    "LOCAL_CONTEXT_TOKENS": ["255", "many"],
+    "LOCAL_PARALLEL": ["0", "65"],
+    "LOCAL_THREADS": ["0", "all"],
+    "LOCAL_GPU_LAYERS": ["-2", "all"],
+    "LOCAL_MEMORY_MB": ["63", "much"],
+    "LOCAL_IDLE_UNLOAD_S": ["-1", "never"],
+    "LOCAL_LOAD_AT_START": ["maybe"],
+    "MAX_OPENAI_BODY_MB": ["0", "1025", "much"],
+    "EMBEDDINGS_BASEURL": ["localhost:11434", "ftp://h", "http://h:x"],
+    "OLLAMA_CONTEXT_TOKENS": ["255"],
+    "AIHUB_URL": ["hub", "http://"],
+    "AIHUB_KEYCLOAK_HOST": ["keycloak"],
+    "AIHUB_VERIFY_SSL": ["maybe"],
+    "AIHUB_CONTEXT_TOKENS": ["0"],
     "FIRST_TOKEN_TIMEOUT_S": ["0", "nan"],
     "IDLE_TIMEOUT_S": ["-3", "inf"],
     "TOTAL_TIMEOUT_S": ["0", "never"],
+    "HF_ENDPOINT": ["huggingface.co", "ftp://hub", "http://:80"],
+    "HF_TOKEN": ["two words", "naïve"],
+    "HF_HUB_OFFLINE": ["maybe"],
+    "MODEL_CACHE_MB": ["-1", "100000001", "1GB"],
+    "PULL_STALL_TIMEOUT_S": ["0", "86401"],
     "MAX_MESSAGE_CHARS": ["0", "10000001"],
     "MAX_FILESIZE_MB": ["0", "10001", "50MB"],
     "CHUNK_SIZE": ["99", "8001"],
@@ -64,6 +103,7 @@ BAD = {
     "PARSE_CPU_S": ["0"],
     "PARSE_MEMORY_MB": ["255", "65537"],
     "PARSE_WALL_S": ["0"],
+    "EMBEDDING_WAIT_S": ["0", "a while"],
 }
 
 
@@ -98,7 +138,7 @@ def test_every_setting_is_judged_or_free() -> None:
 
 @pytest.mark.parametrize("name", BAD)
 def test_bad_value_is_one_sentence_with_name_value_and_what_is_allowed(env_file: Path, name: str) -> None:
-    hidden = {"JWT_SECRET_KEY", "ADMIN_PASSWORD"}
+    hidden = {"JWT_SECRET_KEY", "ADMIN_PASSWORD", "HF_TOKEN"}
     for value in filter(None, BAD[name]):
         said = refusal(env_file, **{name: value})
         assert said.startswith(f"{name}=")
@@ -195,7 +235,9 @@ def test_lists_words_and_switches(env_file: Path) -> None:
     assert server.allowed_origins == ["https://a.example", "http://localhost:5173"]
     assert server.log_level == "DEBUG"
     assert load(env_file, TRUSTED_PROXIES="10.0.0.1,10.0.0.2").server.trusted_proxies == ["10.0.0.1", "10.0.0.2"]
-    assert load(env_file, OPENAI_BASE_URL="http://localhost:8080/v1/").llm.openai_base_url == "http://localhost:8080/v1"
+    assert load(env_file, OPENAI_BASE_URL="http://localhost:8080/v1/").llm.openai_base_url == [
+        "http://localhost:8080/v1"
+    ]
     for word, value in (("true", True), ("0", False), ("no", False), ("ON", True)):
         assert load(env_file, RATE_LIMIT_ENABLED=word).auth.rate_limit_enabled is value
 
