@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.core.enums import FileStatus
 from app.crud import bm25, chunks_bm25, chunks_fts5
 from app.crud.bm25 import Place, Scored
+from app.crud.files import embedder_of
 from app.crud.terms import analyse, query_terms
 from app.db.models import Chunk, File
 
@@ -36,6 +37,15 @@ class Located:
     char_from: int
     char_to: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Searchable:
+    """The files that a search may find, None when these are all that the owner has; `strange` ones only by words."""
+
+    file_ids: list[UUID] | None
+    total: int
+    strange: int
 
 
 class TextIndex(Protocol):
@@ -140,12 +150,14 @@ def by_places(session: Session, owner: UUID, places: Sequence[Place]) -> list[Lo
     return [Located(*row) for row in rows]
 
 
-def searchable(session: Session, owner: UUID, file_ids: Sequence[UUID] | None) -> list[UUID] | None:
-    """The ready files among `file_ids` (None: among all), or None when these are all files that the owner has."""
-    rows = session.execute(select(File.id, File.status).where(File.user_id == owner)).all()
+def searchable(session: Session, owner: UUID, file_ids: Sequence[UUID] | None, space: str | None = None) -> Searchable:
+    """The ready files among `file_ids` (None: among all), and how many of them have no vectors of `space`."""
+    rows = session.execute(select(File.id, File.status, File.fingerprint).where(File.user_id == owner)).all()
     wanted = None if file_ids is None else set(file_ids)
-    ready = [row.id for row in rows if row.status == FileStatus.READY and (wanted is None or row.id in wanted)]
-    return None if rows and len(ready) == len(rows) else ready
+    ready = [row for row in rows if row.status == FileStatus.READY and (wanted is None or row.id in wanted)]
+    strange = 0 if space is None else sum(embedder_of(row.fingerprint) != space for row in ready)
+    ids = None if rows and len(ready) == len(rows) else [row.id for row in ready]
+    return Searchable(ids, len(ready), strange)
 
 
 def _index(session: AsyncSession | Session) -> TextIndex:

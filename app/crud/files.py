@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
 
 from app.core.enums import FileStatus
 from app.crud import paging
@@ -15,13 +16,17 @@ from app.db.models import File, FilePage
 ACTIVE = tuple(s for s in FileStatus if not s.is_final)
 
 
+SEPARATOR = "|"  # in a file's fingerprint, after that of its embedder
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which of a user's files a list shows."""
+    """Which of a user's files a list shows. `not_of`: those that are ready and of another embedder than this."""
 
     conversation_id: UUID | None = None
     status: FileStatus | None = None
     name: str | None = None
+    not_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,8 @@ async def newest(
         query = query.where(File.status == which.status)
     if which.name:
         query = query.where(func.lower(File.name).contains(which.name.lower(), autoescape=True))
+    if which.not_of is not None:
+        query = query.where(*_strange(which.not_of))
     if cursor is not None:
         query = query.where(
             tuple_(File.created_at, File.id)
@@ -72,6 +79,30 @@ async def reset(session: AsyncSession, file: File) -> None:
     file.pages_total, file.pages_done = None, 0
     file.chunks_total, file.chunks_done, file.fingerprint = None, 0, None
     file.updated_at = now()
+
+
+async def embed_again(session: AsyncSession, file: File) -> None:
+    """Back to `embedding`, for a new attempt that keeps the pages. What is stored of its chunks still counts."""
+    file.status, file.attempt, file.error = FileStatus.EMBEDDING, file.attempt + 1, None
+    file.chunks_done = 0
+    file.updated_at = now()
+
+
+def embedder_of(fingerprint: str | None) -> str:
+    """The embedder's part of a file's fingerprint."""
+    return (fingerprint or "").partition(SEPARATOR)[0]
+
+
+def ready_counts(session: Session, embedder: str) -> tuple[int, int]:
+    """How many files of all users are ready, and how many of these are of another embedder."""
+    ready = select(func.count()).select_from(File).where(File.status == FileStatus.READY)
+    strange = select(func.count()).select_from(File).where(*_strange(embedder))
+    return int(session.scalar(ready) or 0), int(session.scalar(strange) or 0)
+
+
+def _strange(embedder: str) -> tuple[ColumnElement[bool], ...]:
+    begin = embedder + SEPARATOR
+    return File.status == FileStatus.READY, func.substr(func.coalesce(File.fingerprint, ""), 1, len(begin)) != begin
 
 
 async def get(session: AsyncSession, file_id: UUID) -> File | None:

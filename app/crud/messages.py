@@ -57,6 +57,8 @@ class Outcome:
     sources: list[object]
     usage: dict[str, object] | None
     error: dict[str, object] | None
+    model_source: str | None
+    model: str | None
 
 
 def add(session: Session, messages: Sequence[NewMessage]) -> None:

@@ -1,5 +1,6 @@
 """The only door to a row that belongs to a user."""
 
+import re
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,7 +18,8 @@ def find_owned(session: Session, model: type[R], row_id: UUID, owner: UUID) -> R
     """The row, when it is the owner's. Raises NotFound for another user's row just as for one that does not exist."""
     row = session.scalar(select(model).where(model.id == row_id, model.user_id == owner))
     if row is None:
-        raise NotFound(f"there is no {model.__name__.lower()} {str(row_id)!r}")
+        kind = re.sub("(?<!^)(?=[A-Z])", " ", model.__name__).lower()
+        raise NotFound(f"there is no {kind} {str(row_id)!r}")
     return row
 
 

@@ -8,20 +8,21 @@ from sqlalchemy import bindparam, delete, exists, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.core.enums import Role
+from app.core.enums import Role, Scope
 from app.core.errors import Conflict
 from app.db.base import now
-from app.db.models import AuthSession, RefreshToken, User
+from app.db.models import ApiKey, AuthSession, RefreshToken, User
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A live sign-in and its user."""
+    """A live sign-in and its user. Of an API key, `session_id` is the key's id; `scopes` None: not by a key."""
 
     session_id: UUID
     user_id: UUID
     username: str
     role: Role
+    scopes: frozenset[Scope] | None = None
 
 
 def get(session: Session, user_id: UUID) -> User | None:
@@ -97,10 +98,11 @@ def ensure_admin(session: Session, username: str, password_hash: str) -> bool:
 
 
 def set_password(session: Session, user: User, password_hash: str) -> None:
-    """A new password ends every sign-in that the old one began."""
+    """A new password ends every sign-in that the old one began, and revokes the user's API keys."""
     user.password_hash = password_hash
-    live = update(AuthSession).where(AuthSession.user_id == user.id, AuthSession.revoked_at.is_(None))
-    session.execute(live.values(revoked_at=now()))
+    for kind in (AuthSession, ApiKey):
+        live = update(kind).where(kind.user_id == user.id, kind.revoked_at.is_(None))
+        session.execute(live.values(revoked_at=now()))
 
 
 def reset_password(session: Session, username: str, password_hash: str) -> bool:

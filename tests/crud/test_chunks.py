@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.enums import FileStatus, Role
 from app.crud import chunks
+from app.crud.chunks import Searchable
 from app.db.models import Chunk, File, User
 from app.db.session import Database
 
@@ -117,7 +118,7 @@ async def test_only_ready_files_are_found(db: Database, status: FileStatus) -> N
         file = await make_file(session, owner, TEXTS, status)
     assert await find(db, owner, "apples") == []
     assert await db.query(lambda s: chunks.by_places(s, owner, [(file, 0)])) == []
-    assert await db.query(lambda s: chunks.searchable(s, owner, None)) == []
+    assert (await db.query(lambda s: chunks.searchable(s, owner, None))).file_ids == []
 
 
 async def test_adding_twice_changes_nothing(db: Database) -> None:
@@ -200,14 +201,26 @@ async def test_deleting_the_user_takes_the_index_along(db: Database) -> None:
 async def test_searchable_names_files_only_when_some_are_left_out(db: Database) -> None:
     async with db.begin() as session:
         owner = await make_user(session)
-        assert await session.run_sync(chunks.searchable, owner, None) == []
+        assert (await session.run_sync(chunks.searchable, owner, None)).file_ids == []
         first, second = [await make_file(session, owner, []) for _ in range(2)]
-        assert await session.run_sync(chunks.searchable, owner, None) is None
-        assert await session.run_sync(chunks.searchable, owner, [first, second, uuid4()]) is None
-        assert await session.run_sync(chunks.searchable, owner, [second]) == [second]
-        assert await session.run_sync(chunks.searchable, owner, []) == []
+        assert (await session.run_sync(chunks.searchable, owner, None)).file_ids is None
+        assert (await session.run_sync(chunks.searchable, owner, [first, second, uuid4()])).file_ids is None
+        assert (await session.run_sync(chunks.searchable, owner, [second])).file_ids == [second]
+        assert (await session.run_sync(chunks.searchable, owner, [])).file_ids == []
         await session.execute(update(File).where(File.id == first).values(status=FileStatus.FAILED))
-        assert await session.run_sync(chunks.searchable, owner, None) == [second]
+        assert (await session.run_sync(chunks.searchable, owner, None)).file_ids == [second]
+
+
+async def test_searchable_counts_files_of_another_embedder(db: Database) -> None:
+    async with db.begin() as session:
+        owner = await make_user(session)
+        kinds = ["new@3|1|1000", "new@33|1|1000", "old@3|1|1000", None]
+        made = [await make_file(session, owner, []) for _ in kinds]
+        for file, kind in zip(made, kinds, strict=True):
+            await session.execute(update(File).where(File.id == file).values(fingerprint=kind))
+        assert await session.run_sync(chunks.searchable, owner, None, "new@3") == Searchable(None, 4, 3)
+        assert await session.run_sync(chunks.searchable, owner, made[:2], "new@3") == Searchable(made[:2], 2, 1)
+        assert await session.run_sync(chunks.searchable, owner, None, None) == Searchable(None, 4, 0)
 
 
 async def test_chunks_are_reached_by_place_but_not_by_strangers(db: Database) -> None:

@@ -1,6 +1,7 @@
 """Lists of files by cursor, their pages, and the fence around an attempt."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -119,3 +120,20 @@ async def test_another_users_row_is_not_found(db: Database) -> None:
         for user_id, file_id in ((other, row.id), (owner, uuid4())):
             with pytest.raises(NotFound, match=f"there is no file '{file_id}'"):
                 await get_owned(session, File, file_id, user_id)
+
+
+async def test_files_of_another_embedder_are_counted_and_listed(db: Database) -> None:
+    owner, other = await user(db), await user(db)
+    kinds = ["a_b@3|1|1000", "aXb@3|1|1000", "A_B@3|1|1000", "a_b@33|1|1000", None]
+    async with db.begin() as session:
+        for kind in kinds:
+            file = new_file(owner, str(kind), FileStatus.READY)
+            file.fingerprint = kind
+            session.add(file)
+        failed, foreign = new_file(owner, "failed", FileStatus.FAILED), new_file(other, "foreign", FileStatus.READY)
+        failed.fingerprint = foreign.fingerprint = "aXb@3|1|1000"
+        session.add_all([failed, foreign])
+    assert await db.query(partial(files.ready_counts, embedder="a_b@3")) == (6, 5)
+    async with db.read() as session:
+        listed, _ = await files.newest(session, owner, files.Filter(not_of="a_b@3"), limit=9, cursor=None)
+    assert {file.name for file in listed} == {str(kind) for kind in kinds[1:]}

@@ -24,6 +24,8 @@ OUTCOME = Outcome(
     sources=[{"n": 1, "file_name": "a.pdf"}],
     usage={"prompt_tokens": 3},
     error=None,
+    model_source="openai",
+    model="m",
 )
 
 

@@ -1,12 +1,15 @@
 """Every table, imported here so that Alembic and the mappers see them all."""
 
+from app.db.models.api_key import ApiKey
 from app.db.models.conversation import Conversation
 from app.db.models.executor import Executor
 from app.db.models.file import Chunk, File, FilePage, Posting
 from app.db.models.message import IdempotencyKey, Ledger, Message, MessageText, Run
+from app.db.models.usage import UsageDay
 from app.db.models.user import AuthSession, RefreshToken, User
 
 __all__ = [
+    "ApiKey",
     "AuthSession",
     "Chunk",
     "Conversation",
@@ -20,5 +23,6 @@ __all__ = [
     "Posting",
     "RefreshToken",
     "Run",
+    "UsageDay",
     "User",
 ]
