@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.fakes.upstream import STREAM_HEAD, read_request, sse
+from tests.fakes.http import read_request, sse
+from tests.fakes.upstream import STREAM_HEAD
 
 CHUNKED = STREAM_HEAD
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"

@@ -5,6 +5,7 @@ b<count> tokens per write (1)         q<count> reasoning tokens first (0)   t<ms
 e<status> answer with this error      u<status> the same, the first time only   r<s> Retry-After with that error
 x<count> cut the connection after so many tokens      s<count> say nothing more after so many
 g<count> garbage after so many        l1 finish_reason is "length"
+c1 calls tools instead of writing       p1 logprobs with each token   j1 writes JSON   o1 the error is an overflow
 m<number> tokens are those of a text in tests/fakes/answers.py, again and again when more are to be sent
 
 The model `fake-asked` behaves as the last such name in the conversation says, so that a question can choose.
@@ -20,12 +21,14 @@ import threading
 import time
 from asyncio import StreamReader, StreamWriter
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Self
 
+from tests.fakes import extras
 from tests.fakes.answers import pieces
+from tests.fakes.http import answer, read_request, sse
 
-PART = re.compile(r"-([ndfbqteurxsglm])(\d+(?:\.\d+)?)(?=-|$)")
+PART = re.compile(r"-([ndfbqteurxsglmcpjo])(\d+(?:\.\d+)?)(?=-|$)")
 ASKED, NAME = "fake-asked", re.compile(r"fake(?:-[a-z]\d+(?:\.\d+)?)+")
 MODELS = ("fake-n20", "fake-n200-d20", "fake-n200")
 STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -54,8 +57,10 @@ class Plan:
 
     def __init__(self, model: str) -> None:
         parts = {key: float(value) for key, value in PART.findall(model)}
-        self.words = pieces(int(parts["m"])) if "m" in parts else []
-        self.tokens = int(parts.get("n", len(self.words) or 20))
+        self.words = pieces(int(parts["m"])) if "m" in parts else extras.JSON_PIECES if "j" in parts else []
+        self.calls = extras.calls() if "c" in parts else []
+        self.logprobs, self.overflows = "p" in parts, "o" in parts
+        self.tokens = int(parts.get("n", len(self.words or self.calls) or 20))
         self.pause_s = parts.get("d", 0) / 1000
         self.first_s = parts.get("f", 0) / 1000
         self.byte_s = parts.get("t", 0) / 1000
@@ -64,14 +69,23 @@ class Plan:
         self.error, self.first_error = int(parts.get("e", 0)), int(parts.get("u", 0))
         self.retry_after = parts.get("r")
         self.faults = {int(parts[key]): key for key in "xsg" if key in parts}
-        self.finish = "length" if "l" in parts else "stop"
+        self.finish = "length" if "l" in parts else "tool_calls" if self.calls else "stop"
+
+    def event(self, index: int) -> tuple[dict[str, object], object]:
+        """The delta of a token, and its logprobs."""
+        if self.calls:
+            return self.calls[index], None
+        text = self.token(index)
+        return {"content": text}, {"content": [extras.logprob(text)]} if self.logprobs else None
 
     def token(self, index: int) -> str:
         return self.words[index % len(self.words)] if self.words else f"{index}@{time.monotonic_ns():x} "
 
 
 class Upstream:
-    """`with Upstream() as up:` serves `up.url` from a thread; `up.stats` counts."""
+    """`with Upstream() as up:` serves `up.url` from a thread; `up.stats` counts. `bearer`: what it wants to see."""
+
+    bearer: str | None = None
 
     def __init__(self, port: int = 0) -> None:
         self.stats = Stats()
@@ -92,6 +106,12 @@ class Upstream:
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join(10)
+
+    async def lost_client(self, aborted_before: int) -> None:
+        """Wait until one more stream has lost its client: a closed connection is noticed a moment later."""
+        async with asyncio.timeout(20):
+            while self.stats.aborted == aborted_before:  # noqa: ASYNC110 - another thread counts
+                await asyncio.sleep(0.01)
 
     def _serve(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -123,13 +143,18 @@ class Upstream:
         writer: StreamWriter,
     ) -> None:
         if route == "GET /stats":
-            writer.write(answer(200, asdict(self.stats)))
+            writer.write(answer(200, vars(self.stats)))
         elif route == "GET /v1/models":
             writer.write(answer(200, {"object": "list", "data": [{"id": m, "object": "model"} for m in MODELS]}))
         elif route == "POST /v1/chat/completions":
             await self._chat(json.loads(body), headers, reader, writer)
+        elif route == "POST /v1/embeddings":
+            self.stats.bodies.append(json.loads(body))
+            writer.write(answer(200, extras.embeddings(self.stats.bodies[-1])))
         else:
             writer.write(answer(404, {"error": {"message": f"no route {route!r}"}}))
+
+    answers: type["Answer"]
 
     async def _chat(
         self,
@@ -144,16 +169,19 @@ class Upstream:
         self.stats.models[model] += 1
         self.stats.bodies.append(body)
         self.stats.authorization.append(headers.get("authorization", ""))
+        if self.bearer is not None and headers.get("authorization") != f"Bearer {self.bearer}":
+            writer.write(answer(401, {"error": {"message": "invalid token"}}))
+            return
         error = plan.error or (plan.first_error if self.stats.models[model] == 1 else 0)
         if error:
             self.stats.errors += 1
             retry = "" if plan.retry_after is None else f"Retry-After: {plan.retry_after:g}\r\n"
-            writer.write(answer(error, {"error": {"message": f"injected {error}", "type": "injected"}}, retry))
+            writer.write(answer(error, extras.error(error, overflow=plan.overflows), retry))
             return
         watch = asyncio.create_task(reader.read(1))  # ends when the client closes
         self.stats.active += 1
         try:
-            await Answer(plan, body, self.stats, writer, watch).send()
+            await self.answers(plan, body, self.stats, writer, watch).send()
             self.stats.finished += 1
         except (Closed, ConnectionError):
             self.stats.aborted += 1
@@ -168,6 +196,8 @@ class Upstream:
 
 class Answer:
     """One answer on its way to one client."""
+
+    head = STREAM_HEAD
 
     def __init__(
         self,
@@ -190,7 +220,7 @@ class Answer:
             await self._whole()
 
     async def _stream(self) -> None:
-        self.writer.write(STREAM_HEAD)
+        self.writer.write(self.head)
         await self._pause(self.plan.first_s)
         for index in range(self.plan.reasoning):
             await self._write(self._event({"reasoning_content": f"r{index} "}))
@@ -199,16 +229,18 @@ class Answer:
             await self._fault(self.plan.faults.get(index), buffer)
             if self.plan.pause_s and index:
                 await self._pause(start + index * self.plan.pause_s - time.monotonic())
-            buffer += self._event({"content": self.plan.token(index)})
+            buffer += self._event(*self.plan.event(index))
             self.stats.tokens += 1
             if (index + 1) % self.plan.burst == 0 or index + 1 == self.plan.tokens:
                 await self._write(bytes(buffer))
                 buffer.clear()
-        await self._write(self._event({}, finish=self.plan.finish))
-        if self.wants_usage:
-            await self._write(sse({"object": "chat.completion.chunk", "choices": [], "usage": self.usage}))
-        await self._write(b"data: [DONE]\n\n")
+        for last in self._end():
+            await self._write(last)
         self.writer.write(b"0\r\n\r\n")
+
+    def _end(self) -> list[bytes]:
+        usage = sse({"object": "chat.completion.chunk", "choices": [], "usage": self.usage})
+        return [self._event({}, finish=self.plan.finish), *([usage] if self.wants_usage else []), b"data: [DONE]\n\n"]
 
     async def _whole(self) -> None:
         await self._pause(self.plan.first_s + self.plan.pause_s * self.plan.tokens)
@@ -219,8 +251,8 @@ class Answer:
         whole = {"object": "chat.completion", "model": self.body["model"], "choices": [choice], "usage": self.usage}
         self.writer.write(answer(200, whole))
 
-    def _event(self, delta: dict[str, str], finish: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    def _event(self, delta: dict[str, object], logprobs: object = None, finish: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
         return sse({"id": "x", "object": "chat.completion.chunk", "model": self.body["model"], "choices": [choice]})
 
     async def _fault(self, kind: str | None, buffer: bytearray) -> None:
@@ -261,25 +293,7 @@ class Answer:
                 raise Closed
 
 
-def sse(event: dict[str, object]) -> bytes:
-    return b"data: %b\n\n" % json.dumps(event, separators=(",", ":")).encode()
-
-
-def answer(status: int, body: object, headers: str = "") -> bytes:
-    data = json.dumps(body).encode()
-    head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n{headers}\r\n"
-    return head.encode() + data
-
-
-async def read_request(reader: StreamReader) -> tuple[str, dict[str, str], bytes] | None:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError:
-        return None
-    first, *lines = head.decode("latin-1").split("\r\n")[:-2]
-    headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return first.rpartition(" ")[0].partition("?")[0], headers, body
+Upstream.answers = Answer
 
 
 if __name__ == "__main__":

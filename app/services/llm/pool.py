@@ -1,140 +1,125 @@
-"""The way to every model: finds the provider, keeps the deadlines, and retries before the first token only."""
+"""The way to every model: the sources by name, and what answers when one of them cannot."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Final, Protocol
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
 from app.core.enums import Stage
-from app.core.errors import UnknownName, UpstreamTimeout, UpstreamUnavailable
+from app.core.errors import ModelUnavailable, UnknownName, UpstreamTimeout, UpstreamUnavailable
 from app.schemas.chat import StatusChanged
-from app.services.llm.base import Delta, Generation, Provider
+from app.services.llm.attempts import Attempts, Sink
+from app.services.llm.base import Embeddings, Generation
+from app.services.llm.deadlines import Watch
+from app.services.llm.embedding import embed
+from app.services.llm.queue import Ticket
+from app.services.llm.source import Source, closest
+from app.services.llm.tokens import estimate_tokens
 
-MAX_ATTEMPTS: Final = 3
-BACKOFF_S: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Deadlines:
-    """Seconds until the first token, between tokens, and for the whole answer."""
-
-    first_token_s: float
-    idle_s: float
-    total_s: float
-
-
-class Sink(Protocol):
-    """Takes what a generation gives, at once and without waiting."""
-
-    def delta(self, delta: Delta) -> None: ...
-
-    def status(self, event: StatusChanged) -> None: ...
+FALLS_BACK: Final = (UpstreamUnavailable, UpstreamTimeout, ModelUnavailable)
 
 
 class Pool:
-    """The configured providers by name, in the order of preference."""
+    """The sources by name, in the order of preference. `missing` are well-known ones that are not configured, and
+    what would configure them."""
 
-    def __init__(self, providers: Mapping[str, Provider], *, default: str | None, deadlines: Deadlines) -> None:
-        self._providers = dict(providers)
-        self._default = default or next(iter(self._providers))
-        self._deadlines = deadlines
+    def __init__(
+        self, sources: Sequence[Source], *, default: str | None, missing: Mapping[str, str] | None = None
+    ) -> None:
+        self._sources = {source.name: source for source in sources}
+        self._default = default
+        self.missing = dict(missing or {})
 
     @property
     def names(self) -> list[str]:
-        return list(self._providers)
-
-    def get(self, name: str | None) -> Provider:
-        """The provider, or the default for None. Raises UnknownName, which lists the known ones."""
-        provider = self._providers.get(name or self._default)
-        if provider is None:
-            raise UnknownName.of("model_source", name or self._default, self.names)
-        return provider
-
-    async def generate(self, provider: Provider, request: Generation, sink: Sink) -> None:
-        """Feed the answer to `sink`. Raises an UpstreamError; after the first token nothing is tried again."""
-        watch = _Watch(self._deadlines)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            try:
-                # A task of its own: the fewer coroutines each token's wake-up passes through, the cheaper it is.
-                return await asyncio.create_task(self._attempt(provider, request, sink, watch))
-            except UpstreamUnavailable as error:
-                wait_s = error.retry_after_s if error.retry_after_s is not None else BACKOFF_S * 2 ** (attempt - 1)
-                if watch.started or attempt == MAX_ATTEMPTS or wait_s >= watch.left_s():
-                    raise
-                sink.status(StatusChanged(stage=Stage.RETRYING, attempt=attempt + 1, reason=error.message))
-                await asyncio.sleep(wait_s)
-        return None
-
-    async def _attempt(self, provider: Provider, request: Generation, sink: Sink, watch: "_Watch") -> None:
-        try:
-            async with asyncio.timeout(None) as scope:
-                watch.guard(scope)
-                try:
-                    async with aclosing(provider.stream(request)) as deltas:
-                        async for delta in deltas:
-                            watch.touch()
-                            sink.delta(delta)
-                finally:
-                    watch.release()
-        except TimeoutError:
-            raise UpstreamTimeout(watch.verdict(provider.name)) from None
-
-    async def aclose(self) -> None:
-        for provider in self._providers.values():
-            await provider.aclose()
-
-
-class _Watch:
-    """Three deadlines for one generation. A token costs one clock reading: the timer looks back when it fires."""
-
-    def __init__(self, deadlines: Deadlines) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._deadlines = deadlines
-        self._start = self._loop.time()
-        self._last = 0.0
-        self._scope: asyncio.Timeout | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        return list(self._sources)
 
     @property
-    def started(self) -> bool:
-        return self._last > 0
+    def sources(self) -> list[Source]:
+        return list(self._sources.values())
 
-    def touch(self) -> None:
-        self._last = self._loop.time()
+    @property
+    def default(self) -> Source:
+        """What answers when a request names nothing: as set, else the first that is configured at this moment."""
+        if self._default is not None:
+            return self._sources[self._default]
+        return next(source for source in self._sources.values() if source.is_configured)
 
-    def left_s(self) -> float:
-        return self._limit() - self._loop.time()
+    def get(self, name: str | None) -> Source:
+        """The source, or the default for None. Raises UnknownName, which lists the known ones."""
+        if name is None:
+            return self.default
+        if name in self._sources:
+            return self._sources[name]
+        if name in self.missing:
+            said = f"model_source {name!r} is not configured: {self.missing[name]}; known: {', '.join(self.names)}"
+            raise UnknownName(said, details={"known": self.names})
+        raise UnknownName.of("model_source", name, self.names)
 
-    def guard(self, scope: asyncio.Timeout) -> None:
-        self._scope = scope
-        self._check()
+    async def resolve(self, name: str) -> tuple[Source, str | None]:
+        """`source/model`, a source, a model that a source lists, else a model of the default source.
 
-    def release(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._scope = None
+        Raises UnknownName.
+        """
+        head, slash, model = name.partition("/")
+        if head in self._sources or (head in self.missing and slash):
+            return self.get(head), model or None
+        configured = [source for source in self._sources.values() if source.is_configured]
+        known_at = next((source for source in configured if source.remembers(name)), None)
+        if known_at is not None:
+            return known_at, name
+        listings = await asyncio.gather(*(source.listing() for source in configured))
+        offered = {
+            source: {m.name for m in listing.models} for source, listing in zip(configured, listings, strict=True)
+        }
+        for source, names in offered.items():
+            if name in names:
+                return source, name
+        if self.default.capabilities.generates:
+            return self.default, name
+        known = [f"{source.name}/{model}" for source, names in offered.items() for model in sorted(names)]
+        known = known or self.names
+        said = f"there is no model {name!r}; closest: {', '.join(closest(name, known))}"
+        raise UnknownName(said, details={"known": known[:100]})
 
-    def verdict(self, name: str) -> str:
-        limits = self._deadlines
-        if self._loop.time() - self._start >= limits.total_s:
-            return f"{name} did not finish within {limits.total_s:g} s; continue the answer or raise TOTAL_TIMEOUT_S"
-        if not self.started:
-            waited = f"{name} gave no first token within {limits.first_token_s:g} s"
-            return f"{waited}; try again or raise FIRST_TOKEN_TIMEOUT_S"
-        return f"{name} fell silent for {limits.idle_s:g} s in mid-answer; continue the answer or raise IDLE_TIMEOUT_S"
+    async def generate(self, source: Source, request: Generation, sink: Sink, ticket: Ticket) -> None:
+        """Feed the answer to `sink`. Raises an AppError; after the first token nothing else is tried."""
+        watch = Watch(source.terms.deadlines)
+        others = self._fallbacks(source, request)
+        while True:
+            try:
+                return await Attempts(source, request, sink, watch).run(ticket)
+            except FALLS_BACK as error:
+                following = None if watch.started else await anext(others, None)
+                if following is None:
+                    raise
+                source, request = following
+                sink.status(
+                    StatusChanged(
+                        stage=Stage.FALLING_BACK,
+                        model_source=source.name,
+                        model=request.model or source.default_model,
+                        reason=error.message,
+                    )
+                )
 
-    def _limit(self) -> float:
-        limits = self._deadlines
-        next_token = self._last + limits.idle_s if self.started else self._start + limits.first_token_s
-        return min(next_token, self._start + limits.total_s)
+    async def _fallbacks(self, source: Source, request: Generation) -> AsyncIterator[tuple[Source, Generation]]:
+        """Those whose context takes the prompt."""
+        need = sum(estimate_tokens(turn.text) for turn in request.turns)
+        for name in source.terms.fallback:
+            head, _, model = name.partition("/")
+            other = self._sources[head]
+            if other is source:
+                continue
+            if not other.capabilities.generates or need < await other.context_tokens(model or None):
+                yield other, replace(request, model=model or None)
 
-    def _check(self) -> None:
-        if self._scope is None:
-            return
-        limit = self._limit()
-        if self._loop.time() >= limit:
-            self._scope.reschedule(self._loop.time())
-        else:
-            # The first token may come before the timer: then the idle deadline is the nearer one.
-            self._timer = self._loop.call_at(min(limit, self._loop.time() + self._deadlines.idle_s), self._check)
+    async def embed(
+        self, source: Source, texts: Sequence[str], *, model: str | None = None, dimensions: int | None = None
+    ) -> Embeddings:
+        """See `embedding.embed`."""
+        return await embed(source, texts, model=model, dimensions=dimensions)
+
+    async def aclose(self) -> None:
+        for source in self._sources.values():
+            await source.aclose()

@@ -1,17 +1,16 @@
-"""The token path: bytes of a model server's stream to deltas. msgspec decodes; no SDK object per token."""
+"""What all wires of model servers share: cutting bytes into messages, bounds, and the sentences in error bodies."""
 
 import json
 from typing import Final
 
 import msgspec
 
-from app.core.errors import UpstreamError, UpstreamRefused, UpstreamUnavailable
-from app.services.llm.base import Delta, TokenUsage
+from app.core.errors import AppError, ContextOverflow, UpstreamRefused, UpstreamUnavailable
 
 MAX_EVENT_BYTES: Final = 1 << 20
 MAX_BODY_BYTES: Final = 8 << 20  # of a whole answer
 MAX_ANSWER_CHARS: Final = 4_000_000  # an upstream without end must not fill our memory
-DONE: Final = b"[DONE]"
+OVERFLOW_WORDS: Final = ("context_length", "maximum context", "exceed_context_size", "context size", "context window")
 
 
 class SSEDecoder:
@@ -28,9 +27,7 @@ class SSEDecoder:
         if self._parts:
             held_cr = self._parts[-1].endswith(b"\r")
             self._parts.append(data)
-            self._size += len(data)
-            if self._size > MAX_EVENT_BYTES:
-                raise UpstreamUnavailable(f"the model's server sent {self._size} bytes without ending an event")
+            self._size = bounded(self._size + len(data))
             if b"\n" not in data and b"\r" not in data and not held_cr:
                 return []  # joined once: again for every read, an endless event would cost its square
             data = b"".join(self._parts)
@@ -50,104 +47,32 @@ def _payload(event: bytes) -> bytes:
     return b"\n".join(lines)
 
 
-class _DeltaBody(msgspec.Struct):
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
+class LineDecoder:
+    """Cuts a byte stream into lines, as newline-delimited JSON has them: https://github.com/ndjson/ndjson-spec"""
 
-
-class _Choice(msgspec.Struct):
-    delta: _DeltaBody | None = None
-    message: _DeltaBody | None = None
-    finish_reason: str | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class _Chunk(msgspec.Struct):
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: msgspec.Raw = msgspec.Raw()
-
-
-_decode = msgspec.json.Decoder(_Chunk).decode
-
-
-class OpenAIDeltas:
-    """Joins the chunks of one read into one Delta. https://platform.openai.com/docs/api-reference/chat-streaming"""
-
-    __slots__ = ("_chars", "_error", "_usage", "finish_reason")
+    __slots__ = ("_parts", "_size")
 
     def __init__(self) -> None:
-        self.finish_reason: str | None = None
-        self._error: UpstreamError | None = None
-        self._chars = 0
-        self._usage: _Usage | None = None
+        self._parts: list[bytes] = []  # of a line that has not ended
+        self._size = 0
 
-    def read(self, payloads: list[bytes]) -> Delta | None:
-        """Raises UpstreamRefused for an error in the stream, UpstreamUnavailable for what is not this protocol."""
-        if self._error is not None:
-            raise self._error
-        text: list[str] = []
-        reasoning: list[str] = []
-        for payload in payloads:
-            if payload == DONE:
-                continue
-            try:
-                chunk = decode_chunk(payload)
-            except UpstreamError as error:
-                if self.finish_reason is None:
-                    self._fail(error, text or reasoning)
-                break
-            self._usage = chunk.usage or self._usage
-            for choice in chunk.choices[:1] if chunk.choices else ():
-                body = choice.delta or choice.message
-                if body is None:
-                    pass
-                elif body.content:
-                    text.append(body.content)
-                elif thought := body.reasoning_content or body.reasoning:
-                    reasoning.append(thought)
-                self.finish_reason = choice.finish_reason or self.finish_reason
-        return self._joined(text, reasoning) if text or reasoning else None
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that `data` completes. Raises UpstreamUnavailable for a line without end."""
+        if self._parts:
+            self._parts.append(data)
+            self._size = bounded(self._size + len(data))
+            if b"\n" not in data:
+                return []
+            data = b"".join(self._parts)
+        *lines, rest = data.split(b"\n")
+        self._parts, self._size = [rest] if rest else [], len(rest)
+        return [line for line in lines if line and not line.isspace()]
 
-    def _fail(self, error: UpstreamError, came_before: list[str]) -> None:
-        """What came before the error in the same read is given first."""
-        if not came_before:
-            raise error
-        self._error = error
 
-    def whole(self, body: bytes) -> Delta:
-        """The answer of a server that does not stream. Raises UpstreamRefused for anything else."""
-        delta = self.read([body])
-        if self.finish_reason is None:
-            raise UpstreamRefused(
-                f"the model's server answered with something that is not a chat completion: {error_text(body)}; check "
-                "its base URL"
-            )
-        return delta or Delta()
-
-    def _joined(self, text: list[str], reasoning: list[str]) -> Delta:
-        delta = Delta(clean("".join(text)), clean("".join(reasoning)))
-        self._chars += len(delta.text) + len(delta.reasoning)
-        if self._chars > MAX_ANSWER_CHARS:
-            self.finish_reason = "length"
-        return delta
-
-    def end(self) -> Delta:
-        """The last delta. Raises UpstreamUnavailable when the stream broke off before the model had finished."""
-        if self._error is not None:
-            raise self._error
-        if self.finish_reason is None:
-            raise UpstreamUnavailable("the model's server ended the answer in the middle; ask again or continue")
-        usage = self._usage
-        return Delta(
-            finish_reason="length" if self.finish_reason == "length" else "stop",
-            usage=None if usage is None else TokenUsage(usage.prompt_tokens, usage.completion_tokens),
-        )
+def bounded(size: int) -> int:
+    if size > MAX_EVENT_BYTES:
+        raise UpstreamUnavailable(f"the model's server sent {size} bytes without ending a message")
+    return size
 
 
 def clean(text: str) -> str:
@@ -155,39 +80,45 @@ def clean(text: str) -> str:
     return text.replace("\0", "\ufffd") if "\0" in text else text
 
 
-def decode_chunk(payload: bytes) -> _Chunk:
-    try:
-        chunk = _decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        chunk = _decode_leniently(payload)
-    if chunk.error and bytes(chunk.error) != b"null":
-        raise _refusal(chunk.error, payload)
-    return chunk
-
-
-def _decode_leniently(payload: bytes) -> _Chunk:
-    """Half a surrogate pair and broken UTF-8 cost a character, not the answer."""
+def repaired(payload: bytes) -> bytes:
+    """Half a surrogate pair and broken UTF-8 cost a character, not the answer. Raises UpstreamUnavailable."""
     try:
         found = json.loads(payload.decode("utf-8", "replace"))
-        return _decode(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError, msgspec.DecodeError):
-        raise UpstreamUnavailable(
-            f"the model's server sent something that is not a chat completion: {payload[:80]!r}; check its base URL"
-        ) from None
+        return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        raise not_an_answer(payload) from None
+
+
+def not_an_answer(payload: bytes) -> UpstreamUnavailable:
+    return UpstreamUnavailable(
+        f"the model's server sent something that is not a chat completion: {payload[:80]!r}; check its base URL"
+    )
+
+
+def broken_off() -> UpstreamUnavailable:
+    return UpstreamUnavailable("the model's server ended the answer in the middle; ask again or continue")
 
 
 class _Error(msgspec.Struct):
     code: int | str | None = None
 
 
-def _refusal(error: msgspec.Raw, payload: bytes) -> UpstreamError:
-    said = f"the model's server refused in mid-answer: {error_text(payload)}"
+def refusal_in_answer(error: msgspec.Raw | bytes, payload: bytes) -> AppError:
+    """What an error object inside a stream means: worth trying again, a prompt too long, or a refusal."""
+    said = error_text(payload)
     try:
         code = msgspec.json.decode(error, type=_Error).code
     except msgspec.DecodeError:
         code = None
-    busy = isinstance(code, int) and (code == 429 or code >= 500)
-    return UpstreamUnavailable(said) if busy else UpstreamRefused(said)
+    if is_overflow(said, code):
+        return ContextOverflow(f"the prompt is too long for the model: {said}")
+    if isinstance(code, int) and (code == 429 or code >= 500):
+        return UpstreamUnavailable(f"the model's server failed in mid-answer: {said}")
+    return UpstreamRefused(f"the model's server refused in mid-answer: {said}")
+
+
+def is_overflow(said: str, code: int | str | None = None) -> bool:
+    return any(word in f"{code} {said}".lower() for word in OVERFLOW_WORDS)
 
 
 def error_text(body: bytes) -> str:

@@ -9,10 +9,12 @@ import pytest
 
 from app.core.enums import Author
 from app.core.errors import UpstreamError, UpstreamRefused, UpstreamUnavailable
-from app.services.llm.base import Delta, Generation, TokenUsage, Turn
-from app.services.llm.providers.openai_compatible import OpenAICompatible
+from app.services.llm.base import Delta, Generation, Options, TokenUsage, Turn
+from app.services.llm.http import FixedKey, Http
+from app.services.llm.providers.openai_compatible import Endpoint, OpenAICompatible
+from tests.fakes.http import sse
 from tests.fakes.raw import CHUNKED, END, UNTIL_CLOSE, Flood, Hang, Step, chunk, page, raw_upstream, token
-from tests.fakes.upstream import Upstream, sse
+from tests.fakes.upstream import Upstream
 from tests.processes import free_port
 
 HELLO = Generation([Turn(Author.SYSTEM, "be brief"), Turn(Author.USER, "hello")])
@@ -25,9 +27,9 @@ WHOLE = (
 
 
 @asynccontextmanager
-async def provider(url: str, **options: object) -> AsyncIterator[OpenAICompatible]:
-    settings = {"api_key": "k", "model": "m", "context_tokens": 1000, **options}
-    opened = OpenAICompatible("openai", base_url=url, **settings)  # type: ignore[arg-type]
+async def provider(url: str, key: str | None = "k") -> AsyncIterator[OpenAICompatible]:
+    endpoint = Endpoint(url, model="m", context_tokens=1000)
+    opened = OpenAICompatible("openai", endpoint, credentials=FixedKey(key), http=Http())
     try:
         yield opened
     finally:
@@ -43,7 +45,7 @@ async def answer(url: str, request: Generation = HELLO) -> tuple[str, Delta]:
 
 
 async def test_what_is_asked(upstream: Upstream) -> None:
-    request = Generation(HELLO.turns, model="fake-n3-q2", temperature=0.5, max_tokens=7)
+    request = Generation(HELLO.turns, model="fake-n3-q2", options=Options(temperature=0.5, max_tokens=7))
     async with provider(upstream.url) as openai:
         deltas = [delta async for delta in openai.stream(request)]
     assert "".join(d.reasoning for d in deltas) == "r0 r1 "
@@ -119,8 +121,8 @@ BAD: dict[str, tuple[tuple[Step, ...], type[UpstreamError], str]] = {
         UpstreamUnavailable,
         "dropped the connection",
     ),
-    "endless event": ((UNTIL_CLOSE, Flood(b"x" * 65536)), UpstreamUnavailable, "without ending an event"),
-    "endless lines": ((UNTIL_CLOSE, Flood(b"data: x\n" * 8192)), UpstreamUnavailable, "without ending an event"),
+    "endless event": ((UNTIL_CLOSE, Flood(b"x" * 65536)), UpstreamUnavailable, "without ending a message"),
+    "endless lines": ((UNTIL_CLOSE, Flood(b"data: x\n" * 8192)), UpstreamUnavailable, "without ending a message"),
     "endless header": ((b"HTTP/1.1 200 OK\r\nX: ", Flood(b"x" * 65536)), UpstreamUnavailable, "dropped"),
     "web page": ((page("200 OK", "text/html", b"<h1>Welcome</h1>"),), UpstreamRefused, "web page"),
     "json of another kind": ((page("200 OK", "application/json", b'{"hello":"you"}'),), UpstreamRefused, "hello"),
@@ -203,9 +205,9 @@ async def read(openai: OpenAICompatible) -> None:
 
 async def test_models(upstream: Upstream) -> None:
     async with provider(upstream.url) as openai:
-        assert "fake-n20" in await openai.models()
-    async with provider(f"http://127.0.0.1:{free_port()}/v1", api_key=None) as openai:
-        with pytest.raises(UpstreamUnavailable, match="cannot list"):
+        assert "fake-n20" in [model.name for model in await openai.models()]
+    async with provider(f"http://127.0.0.1:{free_port()}/v1", None) as openai:
+        with pytest.raises(UpstreamUnavailable, match="did not list"):
             await openai.models()
 
 

@@ -1,40 +1,18 @@
 """Deadlines, and the one retry loop: before the first token only."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
 from app.core.errors import UnknownName, UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
-from app.schemas.chat import StatusChanged
-from app.services.llm.base import Delta, Generation
-from app.services.llm.pool import Deadlines, Pool
+from app.services.llm.base import Delta
 from tests.fakes.scripted import END, Scripted, Step
-
-ASK = Generation([])
-
-
-class Heard:
-    """Implements Sink."""
-
-    def __init__(self, on_delta: Callable[[], None] | None = None) -> None:
-        self.text = ""
-        self.finished = 0
-        self.statuses: list[StatusChanged] = []
-        self._on_delta = on_delta
-
-    def delta(self, delta: Delta) -> None:
-        self.text += delta.text
-        self.finished += delta.finish_reason is not None
-        if self._on_delta:
-            self._on_delta()
-
-    def status(self, event: StatusChanged) -> None:
-        self.statuses.append(event)
+from tests.services.llm.sources import ASK, TICKET, Heard, pool_of
 
 
-def pool_of(*providers: Scripted, first: float = 5, idle: float = 5, total: float = 5) -> Pool:
-    return Pool({p.name: p for p in providers}, default=None, deadlines=Deadlines(first, idle, total))
+async def asked(model: Scripted, heard: Heard, **limits: float) -> None:
+    pool = pool_of(model, **limits)
+    await pool.generate(pool.default, ASK, heard, TICKET)
 
 
 def busy(after_s: float | None = 0) -> UpstreamUnavailable:
@@ -43,13 +21,13 @@ def busy(after_s: float | None = 0) -> UpstreamUnavailable:
 
 async def test_an_answer() -> None:
     model, heard = Scripted([Delta("a"), Delta("b"), END]), Heard()
-    await pool_of(model).generate(model, ASK, heard)
+    await asked(model, heard)
     assert (heard.text, heard.finished, heard.statuses, model.closed) == ("ab", 1, [], 1)
 
 
 async def test_it_tries_again_before_the_first_token_and_says_so() -> None:
     model, heard = Scripted([busy()], [busy()], [Delta("a"), END]), Heard()
-    await pool_of(model).generate(model, ASK, heard)
+    await asked(model, heard)
     assert (heard.text, len(model.asked), model.closed) == ("a", 3, 3)
     assert [(s.stage, s.attempt, s.reason) for s in heard.statuses] == [
         ("retrying", 2, "busy"),
@@ -60,14 +38,14 @@ async def test_it_tries_again_before_the_first_token_and_says_so() -> None:
 async def test_it_gives_up_after_three() -> None:
     model, heard = Scripted([busy()]), Heard()
     with pytest.raises(UpstreamUnavailable, match="busy"):
-        await pool_of(model).generate(model, ASK, heard)
+        await asked(model, heard)
     assert (len(model.asked), len(heard.statuses)) == (3, 2)
 
 
 async def test_after_the_first_token_nothing_is_tried_again() -> None:
     model, heard = Scripted([Delta("a"), busy()]), Heard()
     with pytest.raises(UpstreamUnavailable):
-        await pool_of(model).generate(model, ASK, heard)
+        await asked(model, heard)
     assert (len(model.asked), heard.text, heard.statuses) == (1, "a", [])
 
 
@@ -76,7 +54,7 @@ async def test_what_is_not_tried_again(error: UpstreamError) -> None:
     """A refusal stays one, and a wait beyond the deadline is none."""
     model, heard = Scripted([error]), Heard()
     with pytest.raises(type(error)):
-        await pool_of(model).generate(model, ASK, heard)
+        await asked(model, heard)
     assert (len(model.asked), heard.statuses) == (1, [])
 
 
@@ -92,28 +70,28 @@ async def test_what_is_not_tried_again(error: UpstreamError) -> None:
 async def test_deadlines(script: list[Step], limits: dict[str, float], said: str, heard_text: str) -> None:
     model, heard = Scripted(script), Heard()
     with pytest.raises(UpstreamTimeout, match=said):
-        await pool_of(model, **limits).generate(model, ASK, heard)
+        await asked(model, heard, **limits)
     assert heard.text.startswith(heard_text)
     assert (len(model.asked), model.closed) == (1, 1)
 
 
 async def test_tokens_put_off_the_idle_deadline() -> None:
     model, heard = Scripted([*[Delta("."), 0.02] * 20, END]), Heard()
-    await pool_of(model, idle=0.2, first=0.2).generate(model, ASK, heard)
+    await asked(model, heard, idle=0.2, first=0.2)
     assert heard.text == "." * 20
 
 
 async def test_all_attempts_share_the_first_deadline() -> None:
     model, heard = Scripted([busy(0.03)], [60.0]), Heard()
     with pytest.raises(UpstreamTimeout, match="FIRST_TOKEN_TIMEOUT_S"):
-        await pool_of(model, first=0.1).generate(model, ASK, heard)
+        await asked(model, heard, first=0.1)
     assert len(model.asked) == 2
 
 
 @pytest.mark.parametrize("script", [[60.0], [Delta("a"), 60.0], [busy(2)]])
 async def test_cancelled_while_it_waits(script: list[Step]) -> None:
     model, heard = Scripted(script), Heard()
-    task = asyncio.create_task(pool_of(model).generate(model, ASK, heard))
+    task = asyncio.create_task(asked(model, heard))
     for _ in range(10):
         await asyncio.sleep(0)
     task.cancel()
@@ -126,7 +104,7 @@ async def test_cancelled_in_the_moment_of_the_deadline() -> None:
     """The caller's cancellation wins over the timeout that it meets."""
     model, heard = Scripted([Delta("a"), 60.0]), Heard()
     for delay_s in (0.018, 0.0195, 0.02, 0.0205, 0.022):
-        task = asyncio.create_task(pool_of(model, idle=0.02).generate(model, ASK, heard))
+        task = asyncio.create_task(asked(model, heard, idle=0.02))
         await asyncio.sleep(delay_s)
         if task.cancel():
             with pytest.raises((asyncio.CancelledError, UpstreamTimeout)):
@@ -140,7 +118,7 @@ async def test_a_sink_that_fails_closes_the_stream() -> None:
 
     model = Scripted([Delta("a"), Delta("b"), END])
     with pytest.raises(UpstreamRefused, match="full"):
-        await pool_of(model).generate(model, ASK, Heard(full))
+        await asked(model, Heard(full))
     assert model.closed == 1
 
 
@@ -150,4 +128,4 @@ async def test_names() -> None:
     with pytest.raises(UnknownName, match="known: one, two"):
         pool.get("three")
     await pool.aclose()
-    assert [pool.get(n).closed for n in pool.names] == [-1, -1]  # type: ignore[attr-defined]
+    assert [pool.get(n).provider.closed for n in pool.names] == [-1, -1]  # type: ignore[attr-defined]

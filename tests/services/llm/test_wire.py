@@ -8,9 +8,10 @@ import pytest
 from app.core.errors import UpstreamRefused, UpstreamUnavailable
 from app.services.llm import wire
 from app.services.llm.base import Delta, TokenUsage
-from app.services.llm.wire import OpenAIDeltas, SSEDecoder, decode_chunk, error_text
+from app.services.llm.openai_wire import DONE, OpenAIDeltas, decode_chunk
+from app.services.llm.wire import SSEDecoder, error_text
+from tests.fakes.http import sse
 from tests.fakes.raw import token
-from tests.fakes.upstream import sse
 
 EVENTS = [b'{"a":1}', b"[DONE]", "é中🙂".encode(), b"two\nlines"]
 STREAM = (
@@ -35,7 +36,7 @@ def test_any_cut_gives_the_same_events(newline: bytes, seed: int) -> None:
 @pytest.mark.parametrize("part", [b"x" * 65536, b"data: x\n" * 8192, b"\r" + b"x" * 65536])
 def test_an_event_without_end_is_refused(part: bytes) -> None:
     decoder = SSEDecoder()
-    with pytest.raises(UpstreamUnavailable, match="without ending an event"):
+    with pytest.raises(UpstreamUnavailable, match="without ending a message"):
         for _ in range(wire.MAX_EVENT_BYTES // len(part) + 2):
             decoder.feed(part)
 
@@ -46,7 +47,7 @@ def test_one_read_is_one_delta() -> None:
     assert deltas.read(payloads) == Delta("abc")
     assert deltas.read([]) is None
     assert deltas.read([b'{"choices":[{"delta":{},"finish_reason":"stop"}]}']) is None
-    assert deltas.read([b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}', wire.DONE]) is None
+    assert deltas.read([b'{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}', DONE]) is None
     assert deltas.finish_reason == "stop"
     assert deltas.end() == Delta(finish_reason="stop", usage=TokenUsage(3, 4))
 
@@ -124,7 +125,9 @@ def test_a_stream_that_breaks_off() -> None:
         deltas.end()
 
 
-@pytest.mark.parametrize(("said", "meant"), [("stop", "stop"), ("length", "length"), ("content_filter", "stop")])
+@pytest.mark.parametrize(
+    ("said", "meant"), [("stop", "stop"), ("length", "length"), ("content_filter", "content_filter")]
+)
 def test_finish_reasons(said: str, meant: str) -> None:
     deltas = OpenAIDeltas()
     deltas.read([token("a", said)[6:-2]])

@@ -1,49 +1,66 @@
 """Any endpoint that speaks OpenAI's chat completions: OpenAI, vLLM, llama-server, LM Studio and others."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-import aiohttp
 import msgspec
 from yarl import URL
 
-from app.core.errors import UpstreamError, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable
+from app.core.errors import ModelUnavailable
 from app.core.registry import Registry
-from app.services.llm.base import Capabilities, Delta, Generation
-from app.services.llm.body import read, read_usage
-from app.services.llm.wire import MAX_BODY_BYTES, OpenAIDeltas, SSEDecoder, error_text
+from app.services.llm.base import Capabilities, Delta, Embeddings, Generation, ModelInfo
+from app.services.llm.http import Credentials, Http, faults, read, refusal, suppressed
+from app.services.llm.openai_wire import OpenAIDeltas
+from app.services.llm.sdk import SDK
+from app.services.llm.wire import MAX_BODY_BYTES, SSEDecoder
 
-MAX_ERROR_BYTES: Final = 65536
-CONNECT_TIMEOUT_S: Final = 10
+AFTER_END_S: Final = 0.5
 # The SDK is slow to import and is not on the token path: the table keeps it out of the start.
-CATALOG: Registry[Callable[[str, str | None], Awaitable[list[str]]]] = Registry(
-    "catalog", {"openai": "app.services.llm.catalog:model_names"}
+SDKS: Registry[Callable[[str, Credentials, bool], SDK]] = Registry(
+    "sdk", {"openai": "app.services.llm.openai_sdk:OpenAISDK"}
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One base URL, the models that are known to be there, and what to ask for when a request names none."""
+
+    base_url: str
+    model: str | None = None
+    embedding_model: str | None = None
+    context_tokens: int = 32768
+    models: Sequence[ModelInfo] = ()
+    verify_tls: bool = True
+
+
 class OpenAICompatible:
-    """Implements Provider with one shared aiohttp client."""
+    """Implements Provider for one base URL. `http` is shared with the other base URLs of the source."""
 
-    def __init__(
-        self, name: str, *, base_url: str, api_key: str | None, model: str | None, context_tokens: int
-    ) -> None:
+    def __init__(self, name: str, endpoint: Endpoint, *, credentials: Credentials, http: Http) -> None:
         self.name = name
-        self.default_model = model
-        self.capabilities = Capabilities(context_tokens=context_tokens)
-        self._base_url = base_url
-        self._url = URL(base_url + "/chat/completions")
-        self._api_key = api_key
-        self._client: aiohttp.ClientSession | None = None
+        self.default_model = endpoint.model
+        self.capabilities = Capabilities(embeds=True, embeds_unnamed=endpoint.embedding_model is not None)
+        self._endpoint, self._credentials, self._http = endpoint, credentials, http
+        self._url = URL(endpoint.base_url + "/chat/completions")
+        self._sdk: SDK | None = None
 
-    async def models(self) -> list[str]:
-        return await CATALOG.get("openai")(self._base_url, self._api_key)
+    async def models(self) -> list[ModelInfo]:
+        known = {model.name: model for model in self._endpoint.models}
+        listed = {name: ModelInfo(name) for name in await (await self._open_sdk()).model_names()}
+        return list((listed | known).values())
+
+    async def context_tokens(self, model: str | None) -> int:
+        known = {m.name: m.context_tokens for m in self._endpoint.models}
+        return known.get(model or self.default_model or "") or self._endpoint.context_tokens
 
     async def stream(self, request: Generation) -> AsyncGenerator[Delta, None]:
         deltas, events = OpenAIDeltas(), SSEDecoder()
-        try:
-            async with self._open().post(self._url, data=self._body(request), allow_redirects=False) as response:
+        with faults(self._endpoint.base_url):
+            async with self._http.post(self._url, self._body(request), self._credentials) as response:
                 if response.status != 200 or response.content_type == "text/html":
-                    raise await self._refusal(response)
+                    raise await refusal(response, self.name)
                 if response.content_type == "application/json":
                     yield deltas.whole(await read(response.content, MAX_BODY_BYTES))
                 while data := await response.content.readany():
@@ -51,60 +68,41 @@ class OpenAICompatible:
                     if delta is not None:
                         yield delta
                     if deltas.finish_reason is not None:
-                        await read_usage(response.content, deltas, events)
+                        # The usage; and a connection that was read to its end can be used again.
+                        with suppressed():
+                            async with asyncio.timeout(AFTER_END_S):
+                                async for data in response.content.iter_any():
+                                    deltas.read(events.feed(data))
                         break
                 yield deltas.end()
-        except aiohttp.ClientConnectorError as error:
-            raise UpstreamUnavailable(
-                f"cannot reach the model's server at {self._base_url}: {error.os_error}"
-            ) from error
-        except aiohttp.ServerTimeoutError as error:
-            raise UpstreamTimeout(
-                f"the model's server at {self._base_url} did not accept the connection in time"
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamUnavailable(f"the model's server dropped the connection: {type(error).__name__}") from error
+
+    async def embed(self, texts: Sequence[str], *, model: str | None, dimensions: int | None) -> Embeddings:
+        name = model or self._endpoint.embedding_model
+        if name is None:
+            raise ModelUnavailable(f"{self.name} has no embedding model: name one, such as {self.name}/MODEL")
+        return await (await self._open_sdk()).embed(texts, name, dimensions)
 
     async def aclose(self) -> None:
-        if self._client is not None:
-            await self._client.close()
+        await self._http.aclose()
+        if self._sdk is not None:
+            await self._sdk.aclose()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._client is None:
-            self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-                headers={"Content-Type": "application/json"}
-                | ({"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}),
-                auto_decompress=True,
-            )
-        return self._client
+    async def _open_sdk(self) -> SDK:
+        """The package takes half a second to import: in a thread, so that answers go on meanwhile."""
+        make = await asyncio.to_thread(SDKS.get, "openai")
+        if self._sdk is None:
+            self._sdk = make(self._endpoint.base_url, self._credentials, self._endpoint.verify_tls)
+        return self._sdk
 
     def _body(self, request: Generation) -> bytes:
-        optional = {"temperature": request.temperature, "max_tokens": request.max_tokens}
+        given = msgspec.to_builtins(request.options, builtin_types=(msgspec.Raw,))
         return msgspec.json.encode(
             {
                 "model": request.model or self.default_model or "default",
-                "messages": [{"role": turn.role, "content": turn.content} for turn in request.turns],
+                "messages": request.written or request.turns,
                 "stream": True,
                 "stream_options": {"include_usage": True},
-                **{name: value for name, value in optional.items() if value is not None},
+                **given.pop("others", {}),
+                **given,
             }
         )
-
-    async def _refusal(self, response: aiohttp.ClientResponse) -> UpstreamError:
-        said = error_text(await read(response.content, MAX_ERROR_BYTES))
-        status = response.status
-        if status == 429 or status >= 500:
-            wait = response.headers.get("Retry-After", "")
-            return UpstreamUnavailable(
-                f"the model's server is busy or failing ({status}): {said}; try again shortly",
-                retry_after_s=float(wait) if wait.replace(".", "", 1).isdigit() else None,
-            )
-        if status in {401, 403}:
-            return UpstreamRefused(
-                f"the model's server refused the key ({status}): {said}; check {self.name}'s API key"
-            )
-        if status == 200:
-            return UpstreamRefused(f"{self._base_url} answers with a web page, not with a model: check its base URL")
-        return UpstreamRefused(f"the model's server refused the request ({status}): {said}")

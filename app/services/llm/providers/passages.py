@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-from app.services.llm.base import Capabilities, Delta, Generation, PassageText, TokenUsage
+from app.core.errors import ModelUnavailable
+from app.services.llm.base import Capabilities, Delta, Embeddings, Generation, ModelInfo, PassageText, TokenUsage
 
 SHOWN: Final = 3
 UNLIMITED: Final = 1_000_000_000
@@ -22,10 +23,13 @@ class Passages:
     def __init__(self) -> None:
         self.name = "passages"
         self.default_model: str | None = None
-        self.capabilities = Capabilities(context_tokens=UNLIMITED, generates=False)
+        self.capabilities = Capabilities(generates=False)
 
-    async def models(self) -> list[str]:
+    async def models(self) -> list[ModelInfo]:
         return []
+
+    async def context_tokens(self, model: str | None) -> int:
+        return UNLIMITED
 
     async def stream(self, request: Generation) -> AsyncGenerator[Delta, None]:
         if not request.passages:
@@ -36,6 +40,9 @@ class Passages:
                 yield Delta(text=quoted(passage))
             yield Delta(text=others(request.passages[SHOWN:]))
         yield Delta(finish_reason="stop", usage=TokenUsage(0, 0))
+
+    async def embed(self, texts: Sequence[str], *, model: str | None, dimensions: int | None) -> Embeddings:
+        raise ModelUnavailable("passages is no model and cannot embed; name another model_source")
 
     async def aclose(self) -> None:
         return None
