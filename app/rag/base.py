@@ -45,11 +45,26 @@ class Hit:
 class Embedder(Protocol):
     """Turns texts into unit vectors."""
 
-    fingerprint: str  # model, revision and dimension; stored with every chunk
-    dimension: int
     max_tokens: int  # of a text; the marks that a model adds around it are not counted
-    scripts: frozenset[str]  # Unicode scripts it was trained on, e.g. {"LATIN"}
-    related_from: float  # the cosine similarity below which two texts have nothing to do with each other
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Model and dimension, stored with every chunk. None: not known yet, see `identify`."""
+
+    @property
+    def scripts(self) -> frozenset[str] | None:
+        """Unicode scripts it was trained on, e.g. {"LATIN"}. None: all of them."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why it does not work at this moment; None when it does, or when nobody has tried."""
+
+    @property
+    def related_from(self) -> float:
+        """The cosine similarity below which two texts have nothing to do with each other."""
+
+    async def identify(self) -> str:
+        """The fingerprint, learned from whoever embeds. Raises ModelUnavailable while that is not possible."""
 
     async def embed(self, texts: Sequence[str], *, urgency: Urgency) -> Vectors:
         """Shape (len(texts), dimension), float32, rows of length 1. Queries go before documents."""
@@ -68,18 +83,24 @@ class TokenLimit(Protocol):
 
 
 class VectorStore(Protocol):
-    """Vectors by owner and file. Every call names the owner: no search crosses it."""
+    """Vectors by owner and file. Every call names the owner: no search crosses it.
 
-    async def add(self, owner: UUID, file_id: UUID, ordinals: Sequence[int], vectors: Vectors) -> None:
+    `space` is the fingerprint of the embedder that made the vectors: those of two are never compared.
+    """
+
+    async def add(self, owner: UUID, file_id: UUID, ordinals: Sequence[int], vectors: Vectors, *, space: str) -> None:
         """Idempotent: the same file and ordinal are written once."""
 
-    async def query(self, owner: UUID, vector: Vectors, file_ids: Iterable[UUID] | None, limit: int) -> list[Hit]:
+    async def query(
+        self, owner: UUID, vector: Vectors, file_ids: Iterable[UUID] | None, limit: int, *, space: str
+    ) -> list[Hit]:
         """Best first. `file_ids` None: the owner's whole library."""
 
-    async def count(self, owner: UUID, file_id: UUID) -> int: ...
+    async def count(self, owner: UUID, file_id: UUID, *, space: str | None = None) -> int:
+        """`space` None: the file's vectors in all of them."""
 
     async def delete(self, owner: UUID, file_id: UUID) -> None:
-        """Afterwards `count` is 0. Idempotent."""
+        """Of every space: afterwards `count` is 0. Idempotent."""
 
     async def aclose(self) -> None: ...
 

@@ -1,16 +1,19 @@
 """The vector process: `python -m app.rag.chroma FOLDER PREFIX PARENT_PID`, requests on stdin, replies on stdout.
 
 Chroma's writes hold the interpreter's lock, so it lives in a process of its own that alone owns its folder. A few
-bucket collections hold all owners: filters on one big collection are slow, one for each owner costs open files.
+bucket collections hold all owners: filters on one big collection are slow, one for each owner costs open files. Each
+embedder's vectors have buckets of their own, named after its fingerprint.
 """
 
 import ctypes
 import fcntl
 import os
+import re
 import signal
 import sys
 import time
 import zlib
+from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -29,18 +32,29 @@ EXACT = 4096  # vectors that are compared one by one; the graph index is for mor
 CACHED = 131_072  # at most 96 MB, a third of what Chroma itself needs for them
 LOCK_WAIT_S = 5.0
 PR_SET_PDEATHSIG = 1
+FIRST_SPACE = "all-MiniLM-L6-v2@53aa51172d14/384"  # whose buckets were not named after it at first
 CONFIGURATION: CreateCollectionConfiguration = {"hnsw": {"space": "cosine", "ef_search": 400}}
 
 
+Bucket = tuple[str, int]  # the digest of a space, and a number
+
+
 class Vectors:
-    """The collections of one folder. Vectors are named `<file>:<ordinal>`."""
+    """The collections of one folder: `<prefix>_<space>_<bucket>`. Vectors are named `<file>:<ordinal>`."""
 
     def __init__(self, folder: Path, prefix: str) -> None:
         settings = Settings(anonymized_telemetry=False)
         self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
         self._prefix = prefix
-        self._buckets: dict[int, chromadb.Collection] = {}
+        self._buckets: dict[Bucket, chromadb.Collection] = {}
         self._recent = Recent(limit=EXACT, capacity=CACHED)
+        name = re.compile(rf"{re.escape(prefix)}(?:_([0-9a-f]{{12}}))?_(\d\d)")
+        for collection in self._client.list_collections():
+            if found := name.fullmatch(collection.name):
+                bucket = (found[1] or digest(FIRST_SPACE), int(found[2]))
+                if found[1] is None:
+                    collection.modify(name=self._name(bucket))
+                self._buckets[bucket] = collection
 
     def answer(self, request: wire.Request, values: bytes) -> wire.Reply:
         match request:
@@ -49,75 +63,102 @@ class Vectors:
             case wire.Query():
                 return self._query(request, np.frombuffer(values, np.float32))
             case wire.Count():
-                return wire.Counted(len(self._ids(request.owner, request.file)))
+                space = None if request.space is None else digest(request.space)
+                return wire.Counted(self._count(request.owner, request.file, space))
             case wire.Delete():
                 return self._delete(request)
 
-    def _bucket(self, owner: str) -> chromadb.Collection:
-        number = zlib.crc32(owner.encode()) % BUCKETS
-        if number not in self._buckets:
-            self._buckets[number] = self._client.get_or_create_collection(
-                f"{self._prefix}_{number:02d}", configuration=CONFIGURATION, embedding_function=None
+    def _name(self, bucket: Bucket) -> str:
+        return f"{self._prefix}_{bucket[0]}_{bucket[1]:02d}"
+
+    def _made(self, bucket: Bucket, space: str) -> chromadb.Collection:
+        if bucket not in self._buckets:
+            self._buckets[bucket] = self._client.get_or_create_collection(
+                self._name(bucket),
+                configuration=CONFIGURATION,
+                metadata={"fingerprint": space},
+                embedding_function=None,
             )
-        return self._buckets[number]
+        return self._buckets[bucket]
+
+    def _of_owner(self, owner: str) -> list[Bucket]:
+        """The owner's buckets of every space."""
+        return [bucket for bucket in self._buckets if bucket[1] == number(owner)]
 
     def _add(self, request: wire.Add, vectors: NDArray[np.float32]) -> wire.Reply:
+        bucket = (digest(request.space), number(request.owner))
         files = [request.file] * len(request.ordinals)
         # Not upsert: it makes the next deletion cost seconds. Ids that are there already are passed over.
         try:
-            self._bucket(request.owner).add(
+            self._made(bucket, request.space).add(
                 ids=[f"{request.file}:{ordinal}" for ordinal in request.ordinals],
                 embeddings=vectors,
                 metadatas=[{"owner": request.owner, "file": file} for file in files],
             )
         except Exception:
-            self._recent.forget(request.owner)
+            self._recent.forget((bucket[0], request.owner))
             raise
-        self._recent.add(request.owner, Rows.of(files, request.ordinals, vectors))
+        self._recent.add((bucket[0], request.owner), Rows.of(files, request.ordinals, vectors))
         return wire.Ready()
 
     def _query(self, request: wire.Query, vector: NDArray[np.float32]) -> wire.Reply:
-        rows = self._rows((request.owner, None))
+        space = digest(request.space)
+        collection = self._buckets.get((space, number(request.owner)))
+        if collection is None:
+            return wire.Found([], [], [])
+        library = (space, request.owner)
+        rows = self._rows(collection, (library, None))
         if rows is None and request.files is not None:
-            rows = self._rows((request.owner, frozenset(request.files)))
+            rows = self._rows(collection, (library, frozenset(request.files)))
         if rows is not None:
             wanted = None if request.files is None else frozenset(request.files)
             return wire.Found(*rows.nearest(vector, wanted, request.limit))
         where = _scope(request.owner, request.files)
-        found = self._bucket(request.owner).query(
+        found = collection.query(
             query_embeddings=vector.reshape(1, -1), n_results=request.limit, where=where, include=["distances"]
         )
         distances = (found["distances"] or [[]])[0]
         return wire.Found(*parts(found["ids"][0]), scores=[1.0 - float(distance) for distance in distances])
 
-    def _rows(self, scope: Scope) -> Rows | None:
+    def _rows(self, collection: chromadb.Collection, scope: Scope) -> Rows | None:
         """All vectors of a scope, or None when they are too many to compare them all."""
         if scope not in self._recent:
-            owner, files = scope
-            bucket = self._bucket(owner)
+            (_, owner), files = scope
             # The public get() makes arrays of float64 first, for three times the cost of all the rest.
-            found = bucket._client._get(  # noqa: SLF001
-                bucket.id,
+            found = collection._client._get(  # noqa: SLF001
+                collection.id,
                 where=_scope(owner, None if files is None else sorted(files)),
                 limit=EXACT + 1,
                 include=["embeddings"],
-                tenant=bucket.tenant,
-                database=bucket.database,
+                tenant=collection.tenant,
+                database=collection.database,
             )
             vectors = np.array(found["embeddings"], np.float32)
             self._recent.put(scope, Rows.of(*parts(found["ids"]), vectors))
         return self._recent.get(scope)
 
-    def _ids(self, owner: str, file: str) -> list[str]:
-        return self._bucket(owner).get(where=_scope(owner, [file]), include=[])["ids"]
+    def _count(self, owner: str, file: str, space: str | None) -> int:
+        buckets = [self._buckets[b] for b in self._of_owner(owner) if space is None or b[0] == space]
+        return sum(len(bucket.get(where=_scope(owner, [file]), include=[])["ids"]) for bucket in buckets)
 
     def _delete(self, request: wire.Delete) -> wire.Reply:
-        self._recent.forget(request.owner)
-        self._bucket(request.owner).delete(where=_scope(request.owner, [request.file]))
-        left = len(self._ids(request.owner, request.file))
+        for bucket in self._of_owner(request.owner):
+            self._recent.forget((bucket[0], request.owner))
+            self._buckets[bucket].delete(where=_scope(request.owner, [request.file]))
+        left = self._count(request.owner, request.file, None)
         return (
             wire.Failed(f"{left} vectors of file {request.file} are left after its deletion") if left else wire.Ready()
         )
+
+
+def digest(space: str) -> str:
+    """A fingerprint as a part of a collection's name."""
+    return sha256(space.encode()).hexdigest()[:12]
+
+
+def number(owner: str) -> int:
+    """Of the bucket that an owner is in."""
+    return zlib.crc32(owner.encode()) % BUCKETS
 
 
 def _scope(owner: str, files: list[str] | None) -> Where:

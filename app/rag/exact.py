@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Scope = tuple[str, frozenset[str] | None]  # an owner, and which files: None for all
+Library = tuple[str, str]  # a space of vectors, and an owner
+Scope = tuple[Library, frozenset[str] | None]  # which files: None for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +74,19 @@ class Recent:
         while self._cost() > self._capacity and len(self._scopes) > 1:
             self._scopes.popitem(last=False)
 
-    def add(self, owner: str, rows: Rows) -> None:
-        """The owner has these rows from now on."""
-        known = self._scopes.get((owner, None))
-        is_large = (owner, None) in self._scopes and known is None
-        self.forget(owner)
+    def add(self, library: Library, rows: Rows) -> None:
+        """The library has these rows from now on."""
+        known = self._scopes.get((library, None))
+        is_large = (library, None) in self._scopes and known is None
+        self.forget(library)
         if known is not None:
-            self.put((owner, None), known.plus(rows))
+            self.put((library, None), known.plus(rows))
         elif is_large:
-            self.put((owner, None), None)
+            self.put((library, None), None)
 
-    def forget(self, owner: str) -> None:
-        """What is kept of this owner is not true any more."""
-        for scope in [scope for scope in self._scopes if scope[0] == owner]:
+    def forget(self, library: Library) -> None:
+        """What is kept of this library is not true any more."""
+        for scope in [scope for scope in self._scopes if scope[0] == library]:
             del self._scopes[scope]
 
     def _cost(self) -> int:

@@ -10,7 +10,7 @@ from uuid import UUID
 from loguru import logger
 
 from app.core.enums import SearchMode
-from app.core.errors import AppError
+from app.core.errors import AppError, ModelUnavailable
 from app.crud import chunks
 from app.crud.bm25 import Place
 from app.crud.chunks import Located
@@ -20,6 +20,8 @@ from app.rag.fusion import fuse, ranks
 
 TOP = 100  # of each half
 MAX_LETTERS = 1000
+IDENTIFY_S = 2.0  # what a search waits for an embedder that is not known yet
+UNKNOWN = "The embedding model has not answered yet; try again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,14 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """Passages, best first, and the mode that was really used."""
+    """Passages, best first, and the mode that was really used.
+
+    `text_only_files`: how many of the searched files have no vectors of this embedder, so that only words find them.
+    """
 
     passages: list[Passage]
     mode: SearchMode
+    text_only_files: int = 0
 
 
 class Retriever:
@@ -68,52 +74,61 @@ class Retriever:
 
         Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
         """
-        mode = self._possible(mode, query)
-        files = await self._db.query(partial(chunks.searchable, owner=owner, file_ids=file_ids))
-        if files == [] or not query.strip():
-            return Retrieved([], mode)
+        space = await self._space(mode, query)
+        scope = await self._db.query(partial(chunks.searchable, owner=owner, file_ids=file_ids, space=space))
+        if space is None or (mode is SearchMode.HYBRID and scope.total == scope.strange > 0):
+            mode = SearchMode.TEXT
+        if scope.file_ids == [] or not query.strip():
+            return Retrieved([], mode, scope.strange)
+        asked = _Asked(owner, query, scope.file_ids, space or "")
         dense: dict[Place, float] | None = None
         text: dict[Place, float] | None = None
         match mode:
             case SearchMode.TEXT:
-                text = await self._by_words(owner, query, files)
+                text = await self._by_words(asked)
             case SearchMode.DENSE:
-                dense = await self._by_meaning(owner, query, files)
+                dense = await self._by_meaning(asked)
             case SearchMode.HYBRID:
-                dense, text = await asyncio.gather(
-                    self._by_meaning_if_possible(owner, query, files), self._by_words(owner, query, files)
-                )
+                dense, text = await asyncio.gather(self._by_meaning_if_possible(asked), self._by_words(asked))
         if related_only and dense is not None:
             dense = self._related(dense, text or {})
         found = _Found(owner, dense, text, self._share(query) if dense and text else 0.5)
         passages = await self._db.query(partial(_passages, found=found, limit=limit))
-        return Retrieved(passages, SearchMode.TEXT if dense is None else mode)
+        return Retrieved(passages, SearchMode.TEXT if dense is None else mode, scope.strange)
 
-    def _possible(self, mode: SearchMode, query: str) -> SearchMode:
-        if self._embedder is None or self._vectors is None:
-            return SearchMode.TEXT
-        if mode is SearchMode.HYBRID and not reads(self._embedder.scripts, query):
-            return SearchMode.TEXT
-        return mode
-
-    async def _by_meaning_if_possible(
-        self, owner: UUID, query: str, files: list[UUID] | None
-    ) -> dict[Place, float] | None:
+    async def _space(self, mode: SearchMode, query: str) -> str | None:
+        """Whose vectors the query can be compared with. None: words alone. Raises ModelUnavailable for dense alone."""
+        embedder = self._embedder
+        if mode is SearchMode.TEXT or embedder is None or self._vectors is None:
+            return None
+        if mode is SearchMode.HYBRID and not reads(embedder.scripts, query):
+            return None
         try:
-            return await self._by_meaning(owner, query, files)
+            async with asyncio.timeout(IDENTIFY_S):
+                return embedder.fingerprint or await embedder.identify()
+        except (ModelUnavailable, TimeoutError) as error:
+            unknown = error if isinstance(error, ModelUnavailable) else ModelUnavailable(UNKNOWN, retry_after_s=5)
+            if mode is SearchMode.DENSE:
+                raise unknown from None
+            logger.warning("search goes on with words alone: {}", unknown)
+            return None
+
+    async def _by_meaning_if_possible(self, asked: "_Asked") -> dict[Place, float] | None:
+        try:
+            return await self._by_meaning(asked)
         except AppError as error:
             logger.warning("search goes on with words alone: {}", error)
             return None
 
-    async def _by_meaning(self, owner: UUID, query: str, files: list[UUID] | None) -> dict[Place, float]:
+    async def _by_meaning(self, asked: "_Asked") -> dict[Place, float]:
         if self._embedder is None or self._vectors is None:
             return {}
-        vector = (await self._embedder.embed([query], urgency="query"))[0]
-        hits = await self._vectors.query(owner, vector, files, TOP)
+        vector = (await self._embedder.embed([asked.query], urgency="query"))[0]
+        hits = await self._vectors.query(asked.owner, vector, asked.file_ids, TOP, space=asked.space)
         return {(hit.file_id, hit.ordinal): hit.score for hit in hits}
 
-    async def _by_words(self, owner: UUID, query: str, files: list[UUID] | None) -> dict[Place, float]:
-        search = partial(chunks.search_text, owner=owner, query=query, file_ids=files, limit=TOP)
+    async def _by_words(self, asked: "_Asked") -> dict[Place, float]:
+        search = partial(chunks.search_text, owner=asked.owner, query=asked.query, file_ids=asked.file_ids, limit=TOP)
         return dict(await self._db.query(search))
 
     def _related(self, dense: dict[Place, float], text: dict[Place, float]) -> dict[Place, float]:
@@ -127,6 +142,16 @@ class Retriever:
         hardly knows is not spoiled.
         """
         return self._embedder.familiarity(query) / 2 if self._embedder is not None else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """`space`: whose vectors are searched. `file_ids` None: all files of the owner."""
+
+    owner: UUID
+    query: str
+    file_ids: list[UUID] | None
+    space: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +179,10 @@ def _passages(session: Session, *, found: _Found, limit: int) -> list[Passage]:
     ]
 
 
-def reads(scripts: frozenset[str], query: str) -> bool:
+def reads(scripts: frozenset[str] | None, query: str) -> bool:
     """Whether at least half of a query's letters are of these scripts: the first word of a letter's Unicode name."""
+    if scripts is None:
+        return True
     letters = [letter for letter in query if letter.isalpha()][:MAX_LETTERS]
     known = sum(unicodedata.name(letter, "").partition(" ")[0] in scripts for letter in letters)
     return 2 * known >= len(letters)

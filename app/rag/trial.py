@@ -36,13 +36,15 @@ class Trial:
         self._db, self._embedder, self._vectors, self._splitting = db, embedder, vectors, splitting
         self._retriever = Retriever(db, embedder=embedder, vectors=vectors)
         self._owner, self._file = uuid4(), uuid4()
+        self._space = ""
 
     async def index(self, collection: Collection) -> AsyncIterator[int]:
         """Stores and indexes everything; gives the number of documents done after each step."""
+        self._space = await self._embedder.identify() if self._embedder is not None else ""
         async with self._db.begin() as session:
             session.add(_user(self._owner))
             await session.flush()
-            session.add(_file(self._file, self._owner, collection.name))
+            session.add(_file(self._file, self._owner, collection.name, self._space))
         ordinal = 0
         for first in range(0, len(collection.documents), STEP):
             batch = collection.documents[first : first + STEP]
@@ -97,7 +99,8 @@ class Trial:
     async def _store(self, rows: Sequence[models.Chunk]) -> None:
         if self._embedder is not None and self._vectors is not None and rows:
             vectors = await self._embedder.embed([row.text for row in rows], urgency="document")
-            await self._vectors.add(self._owner, self._file, [row.ordinal for row in rows], vectors)
+            ordinals = [row.ordinal for row in rows]
+            await self._vectors.add(self._owner, self._file, ordinals, vectors, space=self._space)
         async with self._db.begin() as session:
             await chunks.add(session, rows)
 
@@ -107,7 +110,7 @@ def _user(key: UUID) -> models.User:
     return models.User(id=key, username=name, username_key=name, password_hash="", role=Role.USER, is_active=False)
 
 
-def _file(key: UUID, owner: UUID, name: str) -> models.File:
+def _file(key: UUID, owner: UUID, name: str, fingerprint: str) -> models.File:
     return models.File(
         id=key,
         user_id=owner,
@@ -116,4 +119,5 @@ def _file(key: UUID, owner: UUID, name: str) -> models.File:
         size_bytes=0,
         sha256="",
         status=FileStatus.READY,
+        fingerprint=fingerprint,
     )

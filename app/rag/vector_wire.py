@@ -11,8 +11,9 @@ LENGTHS = struct.Struct("<II")
 
 
 class Add(msgspec.Struct, frozen=True, tag=True):
-    """Its frame's values are the vectors, one row per ordinal."""
+    """Its frame's values are the vectors, one row per ordinal. `space` is the fingerprint of their embedder."""
 
+    space: str
     owner: str
     file: str
     ordinals: list[int]
@@ -21,17 +22,23 @@ class Add(msgspec.Struct, frozen=True, tag=True):
 class Query(msgspec.Struct, frozen=True, tag=True):
     """Its frame's values are one vector. `files` None: all files of the owner."""
 
+    space: str
     owner: str
     files: list[str] | None
     limit: int
 
 
 class Count(msgspec.Struct, frozen=True, tag=True):
+    """`space` None: under all fingerprints."""
+
+    space: str | None
     owner: str
     file: str
 
 
 class Delete(msgspec.Struct, frozen=True, tag=True):
+    """Under all fingerprints."""
+
     owner: str
     file: str
 

@@ -50,33 +50,39 @@ class ChromaProcess:
         self._pump: asyncio.Task[None] | None = None
         self._closed = False
 
-    async def add(self, owner: UUID, file_id: UUID, ordinals: Sequence[int], vectors: Vectors) -> None:
+    async def add(self, owner: UUID, file_id: UUID, ordinals: Sequence[int], vectors: Vectors, *, space: str) -> None:
         """See VectorStore. Goes in batches, so that a query waits for one at most."""
         rows = np.ascontiguousarray(vectors, np.float32)
         for first in range(0, len(ordinals), BATCH):
             part = slice(first, first + BATCH)
-            await self._ask(wire.Add(owner.hex, file_id.hex, list(ordinals[part])), wire.Ready, rows[part].tobytes())
+            request = wire.Add(space, owner.hex, file_id.hex, list(ordinals[part]))
+            await self._ask(request, wire.Ready, rows[part].tobytes())
 
-    async def query(self, owner: UUID, vector: Vectors, file_ids: Iterable[UUID] | None, limit: int) -> list[Hit]:
+    async def query(
+        self, owner: UUID, vector: Vectors, file_ids: Iterable[UUID] | None, limit: int, *, space: str
+    ) -> list[Hit]:
         """See VectorStore. Of more than 2,048 files, only the best 1,000 vectors of the whole library are looked at."""
         values = np.ascontiguousarray(vector, np.float32).tobytes()
         if file_ids is None:
-            return await self._query(owner, values, None, limit)
+            return await self._query(wire.Query(space, owner.hex, None, limit), values)
         files = sorted({file_id.hex for file_id in file_ids})
         if len(files) > FILES_PER_QUERY * MAX_QUERIES:
             wanted = set(files)
-            found = await self._query(owner, values, None, max(limit, MAX_HITS))
+            found = await self._query(wire.Query(space, owner.hex, None, max(limit, MAX_HITS)), values)
             return [hit for hit in found if hit.file_id.hex in wanted][:limit]
         hits: list[Hit] = []
         for first in range(0, len(files), FILES_PER_QUERY):
-            hits += await self._query(owner, values, files[first : first + FILES_PER_QUERY], limit)
+            part = files[first : first + FILES_PER_QUERY]
+            hits += await self._query(wire.Query(space, owner.hex, part, limit), values)
         return nlargest(limit, hits, key=lambda hit: hit.score)
 
-    async def count(self, owner: UUID, file_id: UUID) -> int:
-        return (await self._ask(wire.Count(owner.hex, file_id.hex), wire.Counted)).number
+    async def count(self, owner: UUID, file_id: UUID, *, space: str | None = None) -> int:
+        return (await self._ask(wire.Count(space, owner.hex, file_id.hex), wire.Counted)).number
 
     async def delete(self, owner: UUID, file_id: UUID) -> None:
         """See VectorStore. The child counts what is left, and fails if there is any."""
+        if self._pump is None and not self._path.exists():
+            return  # there never was one: no need to start the child
         await self._ask(wire.Delete(owner.hex, file_id.hex), wire.Ready)
 
     async def ping(self) -> str:
@@ -102,8 +108,8 @@ class ChromaProcess:
             await self._child.close()
             self._child = None
 
-    async def _query(self, owner: UUID, vector: bytes, files: list[str] | None, limit: int) -> list[Hit]:
-        reply = await self._ask(wire.Query(owner.hex, files, limit), wire.Found, vector)
+    async def _query(self, request: wire.Query, vector: bytes) -> list[Hit]:
+        reply = await self._ask(request, wire.Found, vector)
         rows = zip(reply.files, reply.ordinals, reply.scores, strict=True)
         return [Hit(UUID(file), ordinal, score) for file, ordinal, score in rows]
 

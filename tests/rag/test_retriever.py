@@ -1,56 +1,19 @@
 """Search over real rows and vectors, with an embedder whose vectors a test can foresee."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from functools import partial
-from uuid import UUID, uuid4
 
-import numpy as np
 import pytest
 from sqlalchemy import update
 
-from app.core.enums import FileStatus, Role, SearchMode
+from app.core.enums import FileStatus, SearchMode
 from app.core.errors import ModelUnavailable
 from app.crud import chunks
-from app.db.models import Chunk, File, User
+from app.db.models import File
 from app.db.session import Database
-from app.rag.base import Urgency, Vectors
-from app.rag.retriever import Retriever, reads
+from app.rag.retriever import reads
 from app.rag.vectors import ChromaProcess
-
-TOPICS = ["fruit", "law", "weather", "music"]
-TEXTS = [
-    "fruit: the harvest of apples was large this year",
-    "law: the notice period is three months",
-    "weather: three months of rain spoiled apples and pears",
-    "music: the violin is older than the piano",
-]
-
-
-class TopicEmbedder:
-    """An Embedder that knows four topics by their name: a text is near another of the same topic."""
-
-    fingerprint = "topics@1/4"
-    dimension = 4
-    max_tokens = 1000
-    scripts = frozenset({"LATIN"})
-    related_from = 0.9
-
-    def __init__(self, *, familiarity: float = 1.0, broken: bool = False) -> None:
-        self._familiarity, self._broken = familiarity, broken
-        self.embedded: list[str] = []
-
-    async def embed(self, texts: Sequence[str], *, urgency: Urgency) -> Vectors:
-        if self._broken:
-            raise ModelUnavailable("no weights")
-        self.embedded += texts
-        rows = [[1.0 if topic in text else 0.1 / (n + 1) for n, topic in enumerate(TOPICS)] for text in texts]
-        vectors = np.array(rows, np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-    def familiarity(self, text: str) -> float:
-        return self._familiarity
-
-    async def aclose(self) -> None: ...
+from tests.rag.topics import TEXTS, Library, TopicEmbedder, Unknown
 
 
 @pytest.fixture(scope="module")
@@ -58,57 +21,6 @@ async def vectors(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Chr
     store = ChromaProcess(tmp_path_factory.mktemp("vectors"), prefix="test")
     yield store
     await store.aclose()
-
-
-class Library:
-    """Users with files, as ingestion would leave them."""
-
-    def __init__(self, db: Database, vectors: ChromaProcess) -> None:
-        self.db, self.vectors = db, vectors
-
-    async def user(self) -> UUID:
-        key = uuid4()
-        async with self.db.begin() as session:
-            session.add(User(id=key, username="u", username_key=key.hex, password_hash="", role=Role.USER))
-        return key
-
-    async def file(
-        self, owner: UUID, texts: Sequence[str] = TEXTS, status: FileStatus = FileStatus.READY, name: str = "a.pdf"
-    ) -> UUID:
-        key = uuid4()
-        async with self.db.begin() as session:
-            session.add(
-                File(
-                    id=key,
-                    user_id=owner,
-                    name=name,
-                    media_type="text/plain",
-                    size_bytes=1,
-                    sha256="",
-                    status=status,
-                )
-            )
-            await session.flush()
-            await chunks.add(session, [self.row(owner, key, n, text) for n, text in enumerate(texts)])
-        found = await TopicEmbedder().embed(texts, urgency="document")
-        await self.vectors.add(owner, key, range(len(texts)), found)
-        return key
-
-    def row(self, owner: UUID, file: UUID, ordinal: int, text: str) -> Chunk:
-        return Chunk(
-            file_id=file,
-            user_id=owner,
-            ordinal=ordinal,
-            page_from=ordinal + 1,
-            page_to=ordinal + 2,
-            char_from=10 * ordinal,
-            char_to=10 * ordinal + len(text),
-            text=text,
-            fingerprint="test",
-        )
-
-    def retriever(self, embedder: TopicEmbedder | None) -> Retriever:
-        return Retriever(self.db, embedder=embedder, vectors=self.vectors)
 
 
 @pytest.fixture
@@ -166,6 +78,33 @@ async def test_words_alone_when_the_embedder_fails(library: Library) -> None:
     found = await retriever.search(owner, "violin", file_ids=None)
     assert (found.mode, [p.page_from for p in found.passages]) == (SearchMode.TEXT, [4])
     with pytest.raises(ModelUnavailable, match="no weights"):
+        await retriever.search(owner, "violin", file_ids=None, mode=SearchMode.DENSE)
+
+
+async def test_a_file_of_another_embedder_is_found_by_words_alone(library: Library) -> None:
+    owner = await library.user()
+    old = await library.file(owner, space="old@4")
+    embedder = TopicEmbedder()
+    retriever = library.retriever(embedder)
+    found = await retriever.search(owner, "violin", file_ids=None)
+    assert (found.mode, found.text_only_files, [p.page_from for p in found.passages]) == (SearchMode.TEXT, 1, [4])
+    assert embedder.embedded == []
+    dense = await retriever.search(owner, "music", file_ids=None, mode=SearchMode.DENSE)
+    assert (dense.passages, dense.text_only_files) == ([], 1)
+    new = await library.file(owner)
+    found = await retriever.search(owner, "music of the violin", file_ids=None, limit=100)
+    assert (found.mode, found.text_only_files) == (SearchMode.HYBRID, 1)
+    assert {(p.file_id, p.dense_rank is None) for p in found.passages} == {(new, False), (old, True)}
+    assert (await retriever.search(owner, "violin", file_ids=[new])).text_only_files == 0
+
+
+async def test_words_alone_while_the_embedder_is_not_known(library: Library) -> None:
+    owner = await library.user()
+    await library.file(owner)
+    retriever = library.retriever(Unknown())
+    found = await retriever.search(owner, "violin", file_ids=None)
+    assert (found.mode, found.text_only_files, [p.page_from for p in found.passages]) == (SearchMode.TEXT, 0, [4])
+    with pytest.raises(ModelUnavailable, match="has not answered"):
         await retriever.search(owner, "violin", file_ids=None, mode=SearchMode.DENSE)
 
 
@@ -260,3 +199,4 @@ async def test_nothing_is_embedded_when_there_is_nothing_to_find(library: Librar
 )
 def test_latin_queries_are_read(query: str, expected: bool) -> None:
     assert reads(frozenset({"LATIN"}), query) is expected
+    assert reads(None, query)
