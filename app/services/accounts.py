@@ -33,14 +33,15 @@ from app.crud.users import SignIn
 from app.db.base import now
 from app.db.models import User
 from app.db.session import Database
+from app.services.keys import KEY_PREFIX, Keys
+from app.services.remembered import Remembered
 
 FAILURES_PER_NAME: Final = RateLimitItemPerMinute(10, 5)
 FAILURES_PER_ADDRESS: Final = RateLimitItemPerMinute(100, 5)
 REGISTRATIONS_PER_ADDRESS: Final = RateLimitItemPerHour(1000)
 HASHERS: Final = 2
 MAX_WAITING: Final = 512
-CACHED_S: Final = 5.0
-MAX_CACHED: Final = 10_000
+MAX_VERIFIED: Final = 10_000
 BAD_CREDENTIALS: Final = "the username or the password is wrong"
 
 
@@ -56,9 +57,9 @@ class Tokens:
 class Accounts:
     """All that concerns who somebody is. Passwords are hashed in threads, a few at a time."""
 
-    def __init__(self, db: Database, settings: AuthSettings, *, data_dir: Path) -> None:
+    def __init__(self, db: Database, keys: Keys, settings: AuthSettings, *, data_dir: Path) -> None:
         key = settings.jwt_secret_key
-        self._db = db
+        self._db, self._keys = db, keys
         self._settings = settings
         self._signer = TokenSigner(
             key.get_secret_value() if key else load_or_create_key(data_dir / "jwt.key"),
@@ -68,9 +69,8 @@ class Accounts:
         self._hashing = asyncio.Semaphore(HASHERS)
         self._waiting = 0
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._live: dict[UUID, tuple[SignIn, float]] = {}
+        self._live: Remembered[UUID, SignIn] = Remembered(db)
         self._verified: dict[str, AccessClaims] = {}
-        self._revocations = 0
 
     async def register(self, *, username: str, email: str | None, password: str, address: str) -> User:
         """A new account, never an administrator's. Raises Forbidden, Conflict or RateLimited."""
@@ -93,14 +93,14 @@ class Accounts:
             made = await self._db.write(partial(users.ensure_admin, username=username, password_hash=hashed))
         except Conflict:  # another replica made it at this moment
             return False
-        self._forget()
+        self._forget_all()
         return made
 
     async def reset_password(self, *, username: str, password: str) -> bool:
-        """Give a user a new password and end their sign-ins. False: there is no such user."""
+        """Give a user a new password, end their sign-ins and revoke their keys. False: there is no such user."""
         hashed = await self._hash(password)
         known = await self._db.write(partial(users.reset_password, username=username, password_hash=hashed))
-        self._forget()
+        self._forget_all()
         return known
 
     async def has_admin(self) -> bool:
@@ -133,7 +133,7 @@ class Accounts:
         if sign_in is None:
             raise NotAuthenticated("the refresh token is not valid or has expired; sign in again")
         if reused:
-            self._forget(sign_in.session_id)
+            self._live.forget(sign_in.session_id)
             raise NotAuthenticated("the refresh token was used twice, so this sign-in has ended; sign in again")
         return self._tokens(sign_in.user_id, sign_in.session_id, fresh)
 
@@ -141,26 +141,19 @@ class Accounts:
         """End the sign-in that a refresh token belongs to, its access tokens too. An unknown token is no error."""
         session_id = await self._db.write(partial(users.end_session, token_hash=digest(token)))
         if session_id is not None:
-            self._forget(session_id)
+            self._live.forget(session_id)
 
-    async def authenticate(self, access_token: str) -> SignIn:
-        """Who an access token speaks for. Raises NotAuthenticated.
-
-        With SQLite one process owns the rows and revokes in its own memory, so it looks a sign-in up every few seconds.
-        """
-        claims = self._claims(access_token)
-        clock = asyncio.get_running_loop().time()
-        known = self._live.get(claims.session_id)
-        if known is not None and known[1] > clock and known[0].user_id == claims.user_id:
-            return known[0]
-        revocations = self._revocations
-        sign_in = await self._db.query(partial(users.live_session, session_id=claims.session_id))
+    async def authenticate(self, credential: str) -> SignIn:
+        """Who an access token or an API key speaks for. Raises NotAuthenticated."""
+        if credential.startswith(KEY_PREFIX):
+            return await self._keys.authenticate(credential)
+        claims = self._claims(credential)
+        session_id = claims.session_id
+        sign_in = self._live.get(session_id)
+        if sign_in is None:
+            sign_in = await self._live.read(session_id, partial(users.live_session, session_id=session_id))
         if sign_in is None or sign_in.user_id != claims.user_id:
             raise NotAuthenticated("this sign-in has ended; sign in again")
-        if self._db.is_sqlite and revocations == self._revocations:  # else it may have ended since it was read
-            if len(self._live) >= MAX_CACHED:
-                self._live.clear()
-            self._live[claims.session_id] = (sign_in, clock + CACHED_S)
         return sign_in
 
     async def user(self, user_id: UUID) -> User:
@@ -175,18 +168,15 @@ class Accounts:
         if claims is not None and claims.expires_at > time.time():
             return claims
         claims = self._signer.read(access_token)
-        if len(self._verified) >= MAX_CACHED:
+        if len(self._verified) >= MAX_VERIFIED:
             self._verified.clear()
         self._verified[access_token] = claims
         return claims
 
-    def _forget(self, session_id: UUID | None = None) -> None:
-        """Look this sign-in up again, or every one."""
-        self._revocations += 1
-        if session_id is None:
-            self._live.clear()
-        else:
-            self._live.pop(session_id, None)
+    def _forget_all(self) -> None:
+        """Look every sign-in and every key up again."""
+        self._live.forget()
+        self._keys.forget()
 
     def _tokens(self, user_id: UUID, session_id: UUID, refresh: str) -> Tokens:
         lifetime = int(self._signer.lifetime.total_seconds())

@@ -65,15 +65,16 @@ class ChatService:
         """Store the turn and start its run. All that can be refused is refused here."""
         if self._closing:
             raise ModelUnavailable("the service is restarting; try again in a few seconds", retry_after_s=5)
-        provider = self._tools.pool.get(request.model_source)
+        source = self._tools.pool.get(request.model_source)
         self._check(request)
+        context_tokens = await source.context_tokens(request.model)  # which may have to find out the default model
         asked = Asked(
             run_id=uuid4(),
             user_id=user_id,
             request=request,
-            model_source=provider.name,
-            model=request.model or provider.default_model,
-            context_tokens=provider.capabilities.context_tokens,
+            model_source=source.name,
+            model=request.model or source.default_model,
+            context_tokens=context_tokens,
             replica=self._replica,
             request_id=request_id.get(),
         )

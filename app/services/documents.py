@@ -6,7 +6,7 @@ to do. A deleted file's row goes first: from then on nothing finds it, whatever 
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -105,10 +105,25 @@ class Documents:
             session.add(file)
         return file
 
+    def needs_reindex(self, file: File) -> bool:
+        """Whether a file is found by its words alone, since another model embedded it."""
+        return self._ingestion.index.needs_reindex(file)
+
     async def newest(
-        self, owner: UUID, which: files.Filter, *, limit: int, cursor: str | None
+        self,
+        owner: UUID,
+        which: files.Filter,
+        *,
+        limit: int,
+        cursor: str | None,
+        needs_reindex: bool = False,
     ) -> tuple[list[File], str | None]:
-        """One page of the list, newest first, and the cursor of the next one."""
+        """One page of the list, newest first, and the cursor of the next one. `needs_reindex`: only such files."""
+        if needs_reindex:
+            embedder = self._ingestion.index.known
+            if embedder is None:
+                return [], None
+            which = replace(which, not_of=embedder)
         async with self._db.read() as session:
             return await files.newest(session, owner, which, limit=limit, cursor=cursor)
 
@@ -135,15 +150,24 @@ class Documents:
         return file, self._blobs.path(blob)
 
     async def retry(self, owner: UUID, file_id: UUID) -> File:
-        """Read a failed or cancelled file again, from the start. Raises Conflict for any other."""
+        """Read a failed or cancelled file again, from the start; embed a ready one again that another model embedded.
+
+        Raises Conflict for any other, and ModelUnavailable, with the file as it was, when nothing can be embedded now.
+        """
+        if self.needs_reindex(await self.get(owner, file_id)):
+            await self._ingestion.index.check()
         async with self._db.begin() as session:
             file = await get_owned(session, File, file_id, owner)
-            if file.status not in RETRYABLE:
+            if self.needs_reindex(file):
+                await files.embed_again(session, file)
+            elif file.status in RETRYABLE:
+                await files.reset(session, file)
+            else:
                 raise Conflict(
-                    f"file {file.name!r} is {file.status}; only failed and cancelled ones can be retried",
+                    f"file {file.name!r} is {file.status}; only failed and cancelled ones can be retried, and those "
+                    "that another model embedded",
                     details={"status": file.status},
                 )
-            await files.reset(session, file)
         self._progress.tell(file)
         self._later(self._enqueue(file.id, file.attempt))
         return file
@@ -207,7 +231,7 @@ class Documents:
     async def _stop(self, file: File) -> None:
         await self._jobs.cancel(job_id(file.id, file.attempt))
         if file.chunks_total is not None:
-            await self._ingestion.remove_vectors(file.user_id, file.id)
+            await self._ingestion.index.remove(file.user_id, file.id)
 
     async def _remove(self, file: File) -> None:
         """Say so, and remove all but the rows. A failure leaves the blob, which tells reconciliation what is left."""
@@ -215,8 +239,8 @@ class Documents:
         try:
             async with asyncio.timeout(REMOVAL_TIMEOUT_S):
                 stopped = FileStatus(file.status).is_final or await self._jobs.cancel(job_id(file.id, file.attempt))
-                if file.chunks_total is not None:
-                    await self._ingestion.remove_vectors(file.user_id, file.id)
+                if file.chunks_total is not None or file.attempt > 1:
+                    await self._ingestion.index.remove(file.user_id, file.id)
                 if stopped:
                     await self._blobs.delete(BlobKey(file.user_id, file.id))
         except Exception as error:

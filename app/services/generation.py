@@ -12,7 +12,7 @@ from functools import partial
 import msgspec
 from loguru import logger
 
-from app.core.enums import CountedBy, FinishReason, Stage
+from app.core.enums import FinishReason, Stage
 from app.core.errors import AppError, Internal
 from app.db.session import Database, Session
 from app.observability import metrics
@@ -28,17 +28,19 @@ from app.schemas.chat import (
     TextDelta,
     UsageCounted,
 )
-from app.services import ledger, outcome
+from app.services import outcome
+from app.services.fitting import count_written, fit
+from app.services.grounding import find_sources
 from app.services.ledger import Prompt
-from app.services.llm.base import Delta, Generation, PassageText, Provider, TokenUsage
+from app.services.llm import source as llm
+from app.services.llm.base import Delta, Generation, Options, PassageText
 from app.services.llm.pool import Pool
-from app.services.llm.tokens import estimate_tokens
+from app.services.llm.queue import Ticket
+from app.services.meter import Meter
 from app.services.outcome import Written
 from app.services.streams import replay
 from app.services.streams.base import StreamWriter
 from app.services.turns import Asked, Turn
-
-PASSAGES = 8  # of at most 1,000 characters each: the right page is there as often as more of them would have it
 
 # Said by us, since a model may forget to.
 NOTHING_FOUND = "*Nothing in the searched documents matches this question.*\n\n"
@@ -62,19 +64,19 @@ class RunTask:
     def __init__(self, tools: Tools, writer: StreamWriter, asked: Asked, turn: Turn) -> None:
         self.turn = turn
         self._tools, self._writer, self._asked = tools, writer, asked
-        self._provider: Provider = tools.pool.get(asked.model_source)
-        self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
-        self._first = self._newest = 0.0
+        self._model_source = tools.pool.get(asked.model_source)
+        self._generates = self._model_source.capabilities.generates
+        self._tokenizer = self._model_source.tokenizer
+        self._meter = Meter(self._model_source, asked.model)
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._trace: list[int] = []
         self._sources: list[Source] = []
         self._prompt: Prompt | None = None
-        self._usage: TokenUsage | None = None
         self._finish_reason = FinishReason.STOP
         self._cancelled: FinishReason | None = None
-        self._interruptible = self._closing = False
+        self._incidents: list[StatusChanged] = []  # attempts that failed, and what was asked instead
+        self._interruptible = self._closing = self._is_queued = False
         self._again = asyncio.Event()
         self.ended = asyncio.Event()
         self.failure: AppError | None = None
@@ -94,10 +96,7 @@ class RunTask:
 
     def delta(self, delta: Delta) -> None:
         if delta.text or delta.reasoning:
-            self._newest = self._loop.time()
-            if not self._first:
-                self._first = self._newest
-                metrics.TTFT.labels(self._asked.model_source).observe(self._first - self._began)
+            self._meter.take(delta)
         if delta.reasoning:
             self._reasoning.append(delta.reasoning)
             self._trace.append(-len(delta.reasoning))
@@ -105,8 +104,10 @@ class RunTask:
         if delta.text:
             self._write(delta.text)
         if delta.finish_reason is not None:
-            self._finish_reason = FinishReason(delta.finish_reason)
-            self._usage = delta.usage
+            self._finish_reason = FinishReason.LENGTH if delta.finish_reason == "length" else FinishReason.STOP
+            self._meter.usage = delta.usage
+        elif delta.progress is not None:
+            self._say(StatusChanged(stage=Stage.PROMPT, progress=round(delta.progress, 3)))
 
     def _write(self, text: str) -> None:
         self._text.append(text)
@@ -114,7 +115,18 @@ class RunTask:
         self._writer.push(TextDelta(text))
 
     def status(self, event: StatusChanged) -> None:
+        if event.stage is Stage.QUEUED:
+            self._meter.enqueue()
+        else:
+            self._incidents.append(event)
+        self._is_queued = event.stage is Stage.QUEUED
         self._say(event)
+
+    def begun(self, source: llm.Source, model: str | None) -> None:
+        if not self._meter.attempts or self._is_queued:
+            self._say(StatusChanged(stage=Stage.GENERATING))
+        self._is_queued = False
+        self._meter.begin(source, model)
 
     def _say(self, event: Event) -> None:
         self._trace.append(replay.SOURCES if isinstance(event, SourcesFound) else 0)
@@ -152,8 +164,12 @@ class RunTask:
             if self._cancelled is not None:
                 raise asyncio.CancelledError
             await self._find_sources()
-            self._prompt = ledger.assemble(
+            if self._tokenizer is not None:
+                self._say(StatusChanged(stage=Stage.PROMPT))
+            self._prompt = await fit(
                 self.turn.parts(self._asked, self._sources),
+                self._request,
+                self._tokenizer,
                 context_tokens=self._asked.context_tokens,
                 max_tokens=self._asked.request.max_tokens,
             )
@@ -165,14 +181,14 @@ class RunTask:
                 return
             entry = outcome.ledger_entry(self._asked, self.turn, self._prompt, None)
             self._writer.note(msgspec.json.encode(entry))
-            self._say(StatusChanged(stage=Stage.GENERATING))
-            await self._tools.pool.generate(self._provider, self._request(self._prompt), self)
+            ticket = Ticket(self.turn.user_id)
+            await self._tools.pool.generate(self._model_source, self._request(self._prompt), self, ticket)
         finally:
             self._interruptible = False
 
     def _says_nothing_found(self) -> bool:
         wanted = self.turn.file_ids or self._asked.request.strict
-        if self._sources or self.turn.content_before or not wanted or not self._provider.capabilities.generates:
+        if self._sources or self.turn.content_before or not wanted or not self._generates:
             return False
         self._write(NOTHING_FOUND)
         return True
@@ -185,52 +201,40 @@ class RunTask:
             return
         self._say(StatusChanged(stage=Stage.RETRIEVING))
         # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
-        any_passage = self.turn.chosen and self._provider.capabilities.generates
-        found = await self._tools.retriever.search(
+        any_passage = self.turn.chosen and self._generates
+        self._sources = await find_sources(
+            self._tools.retriever,
             self.turn.user_id,
             self.turn.question,
             file_ids=self.turn.file_ids,
-            limit=PASSAGES,
             related_only=not any_passage,
         )
-        self._sources = [
-            Source(
-                n=n,
-                file_id=p.file_id,
-                file_name=p.file_name,
-                page_from=p.page_from,
-                page_to=p.page_to,
-                char_from=p.char_from,
-                char_to=p.char_to,
-                text=p.text,
-                score=round(p.score, 4),
-            )
-            for n, p in enumerate(found.passages, 1)
-        ]
 
     def _request(self, prompt: Prompt) -> Generation:
         request = self._asked.request
         return Generation(
             turns=prompt.turns,
             model=self._asked.model,
-            temperature=request.temperature,
-            max_tokens=request.max_tokens,
+            options=Options(temperature=request.temperature, max_tokens=request.max_tokens),
             passages=[PassageText(s.n, s.file_name, s.page_from, s.page_to, s.text) for s in prompt.sources],
             searched=bool(self.turn.file_ids),
         )
 
     async def _conclude(self, error: AppError | None) -> None:
         """Store the outcome, then send the one terminal event. If it cannot be stored the frames stay in the log."""
-        usage = self._count()
+        usage = await self._count()
         if usage is not None and error is None:
             self._say_last(usage)
+        entry = outcome.ledger_entry(self._asked, self.turn, self._prompt, self._meter.usage)
         written = Written(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
             trace=replay.pack([*self._trace, 0]),
             sources=[msgspec.to_builtins(source) for source in self._sources],
             usage=usage,
-            entry=outcome.ledger_entry(self._asked, self.turn, self._prompt, self._usage),
+            entry=entry | {"incidents": msgspec.to_builtins(self._incidents)},
+            model_source=self._meter.source.name,
+            model=self._meter.model,
         )
         store = partial(outcome.store, turn=self.turn, written=written, error=error, reason=self._finish_reason)
         self.failure = await self._store(store)
@@ -269,22 +273,16 @@ class RunTask:
         except AppError:  # the log has failed and said so: what is left is to store the message
             logger.warning("run {}: no more frames can be kept", self.turn.run_id)
 
-    def _count(self) -> UsageCounted | None:
+    async def _count(self) -> UsageCounted | None:
         """None when the model was never asked."""
         if self._prompt is None:
             return None
-        counted = self._usage or TokenUsage(
-            self._prompt.prompt_tokens, sum(estimate_tokens(t) for t in ("".join(self._reasoning + self._text),) if t)
-        )
-        metrics.TOKENS.labels(self._asked.model_source).inc(counted.completion_tokens)
-        tokens, decoding_s = counted.completion_tokens, self._newest - self._first
-        return UsageCounted(
-            prompt_tokens=counted.prompt_tokens,
-            completion_tokens=counted.completion_tokens,
-            counted_by=CountedBy.PROVIDER if self._usage else CountedBy.ESTIMATE,
-            ttft_ms=round((self._first - self._began) * 1e3, 1) if self._first else None,
-            tokens_per_s=round((tokens - 1) / decoding_s, 1) if tokens > 1 and decoding_s > 0 else None,
-        )
+        usage = self._meter.usage
+        if usage is None:
+            written = "".join(self._reasoning + self._text)
+            tokenizer = self._tokenizer if self._meter.source is self._model_source else None
+            usage = await count_written(self._prompt, written, tokenizer, model=self._asked.model)
+        return self._meter.counted(usage)
 
     def _last_event(self, error: AppError | None) -> RunDone | RunFailed:
         if error is None:

@@ -1,4 +1,4 @@
-"""What is over is removed: sign-ins that ended, idempotency keys after a day."""
+"""What is over is removed: sign-ins that ended, idempotency keys after a day, API keys after thirty."""
 
 import asyncio
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from loguru import logger
 
 from app.core.errors import AppError
-from app.crud import runs, users
+from app.crud import api_keys, runs, users
 from app.db.session import Database, Session
 
 INTERVAL_S: Final = 3600
@@ -39,3 +39,4 @@ class Housekeeping:
 def _remove(session: Session) -> None:
     users.delete_expired(session)
     runs.delete_expired_keys(session)
+    api_keys.delete_over(session)

@@ -8,7 +8,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from uuid import UUID
 
 from loguru import logger
@@ -22,30 +21,21 @@ from app.db import models
 from app.db.models import File, FilePage
 from app.db.session import AsyncSession, Database
 from app.observability.metrics import INGEST_CHUNKS, INGEST_FILES, INGEST_PAGES, INGEST_SECONDS
-from app.rag.base import Embedder, Parser, TokenLimit, VectorStore
+from app.rag.base import Parser
 from app.rag.pages import Chunk, Page, ParseError
 from app.rag.splitter import SPLITTER_VERSION, Splitter
 from app.services.blobs import BlobKey, Blobs
+from app.services.indexing import Index
 from app.services.jobs.base import Context, Payload
 from app.services.progress import FileProgress
 
 PAGES_PER_STEP = 16
 CHARS_PER_STEP = 1 << 20
 CHUNKS_PER_STEP = 32
-UNLIMITED_TOKENS = 1 << 30
 
 
 class Superseded(Exception):
     """The file was cancelled, deleted or retried: this job must stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """Where chunks go. Without an embedder there is a text index alone."""
-
-    embedder: Embedder | None
-    token_limit: TokenLimit | None
-    vectors: VectorStore | None
 
 
 def job_id(file_id: UUID, attempt: int) -> str:
@@ -71,10 +61,10 @@ class Ingestion:
         progress: FileProgress,
         settings: DocumentSettings,
     ) -> None:
+        self.index = index
         self._db = db
         self._blobs = blobs
         self._parser = parser
-        self._index = index
         self._progress = progress
         self._settings = settings
         self._parsing = asyncio.Lock()
@@ -97,15 +87,6 @@ class Ingestion:
         except Exception as error:
             logger.opt(exception=True).error("the ingestion of file {} failed", file_id)
             await self.fail(file, *_reason(error))
-
-    async def remove_vectors(self, owner: UUID, file_id: UUID) -> None:
-        """Raises when the store cannot be reached or still has some."""
-        if self._index.vectors is None:
-            return
-        await self._index.vectors.delete(owner, file_id)
-        left = await self._index.vectors.count(owner, file_id)
-        if left:
-            raise RuntimeError(f"{left} vectors of file {str(file_id)!r} are left after their deletion")
 
     async def _parse(self, file: File) -> File:
         if file.status not in {FileStatus.STORED, FileStatus.PARSING}:
@@ -159,8 +140,9 @@ class Ingestion:
             )
         async with _timed("split"):
             chunks = await self._split(pages)
+        fingerprint = await self._fingerprint()
         for rebuild in (False, True):
-            file = await self._begin(file, len(chunks), rebuild=rebuild)
+            file = await self._begin(file, len(chunks), fingerprint, rebuild=rebuild)
             async with _timed("index"):
                 for first in range(file.chunks_done, len(chunks), CHUNKS_PER_STEP):
                     file = await self._write(file, chunks[first : first + CHUNKS_PER_STEP])
@@ -172,33 +154,32 @@ class Ingestion:
 
     async def _split(self, pages: Sequence[Page]) -> list[Chunk]:
         """A page at a time: a whole book in one go would hold the interpreter, and with it every stream."""
-        settings, embedder = self._settings, self._index.embedder
         splitter = Splitter(
-            size=settings.chunk_size,
-            overlap=settings.chunk_overlap,
-            limit=self._index.token_limit,
-            max_tokens=embedder.max_tokens if embedder else UNLIMITED_TOKENS,
+            size=self._settings.chunk_size,
+            overlap=self._settings.chunk_overlap,
+            limit=self.index.token_limit,
+            max_tokens=self.index.max_tokens,
         )
         return [chunk for page in pages for chunk in await asyncio.to_thread(splitter.feed, page)]
 
-    @property
-    def _fingerprint(self) -> str:
-        embedder, rules = self._index.embedder, self._settings
-        model = embedder.fingerprint if embedder else "text"
-        return f"{model}|{SPLITTER_VERSION}|{rules.chunk_size}|{rules.chunk_overlap}"
+    async def _fingerprint(self) -> str:
+        """Whatever changes a chunk or its vector."""
+        rules, kind = self._settings, await self.index.kind()
+        parts = (kind, SPLITTER_VERSION, rules.chunk_size, rules.chunk_overlap, self.index.max_tokens)
+        return files.SEPARATOR.join(map(str, parts))
 
-    async def _begin(self, file: File, total: int, *, rebuild: bool) -> File:
+    async def _begin(self, file: File, total: int, fingerprint: str, *, rebuild: bool) -> File:
         """Go on with the chunks that are there when they are of the same kind and number, else begin anew."""
-        status = FileStatus.EMBEDDING if self._index.embedder else FileStatus.INDEXING
+        status = FileStatus.EMBEDDING if self.index.embedder else FileStatus.INDEXING
         async with self._db.read() as session:
             there = await chunk_rows.count(session, file.id)
         known = (file.chunks_total, file.fingerprint, file.chunks_done)
-        if not rebuild and known == (total, self._fingerprint, there):
+        if not rebuild and known == (total, fingerprint, there):
             changes: dict[str, object] = {"status": status}
         else:
             if file.chunks_total is not None or file.attempt > 1:
-                await self.remove_vectors(file.user_id, file.id)
-            changes = {"status": status, "chunks_total": total, "chunks_done": 0, "fingerprint": self._fingerprint}
+                await self.index.remove(file.user_id, file.id)
+            changes = {"status": status, "chunks_total": total, "chunks_done": 0, "fingerprint": fingerprint}
         async with self._db.begin() as session:
             file = await self._step(session, file, **changes)
             if file.chunks_done == 0:
@@ -208,9 +189,7 @@ class Ingestion:
 
     async def _write(self, file: File, batch: Sequence[Chunk]) -> File:
         """Vectors first, then text rows and the count in one transaction: a crash between repeats the batch."""
-        if self._index.embedder is not None and self._index.vectors is not None:
-            vectors = await self._index.embedder.embed([c.text for c in batch], urgency="document")
-            await self._index.vectors.add(file.user_id, file.id, [c.ordinal for c in batch], vectors)
+        await self.index.add(file, batch)
         rows = [_row(file, chunk) for chunk in batch]
         async with self._db.begin() as session:
             file = await self._step(session, file, chunks_done=batch[-1].ordinal + 1)
@@ -224,8 +203,8 @@ class Ingestion:
         async with self._db.begin() as session:
             file = await self._step(session, file, status=FileStatus.INDEXING)
             found = [await chunk_rows.count(session, file.id), await chunk_rows.indexed_count(session, file.id)]
-        if self._index.vectors is not None and self._index.embedder is not None:
-            found.append(await self._index.vectors.count(file.user_id, file.id))
+        if (vectors := await self.index.count(file)) is not None:
+            found.append(vectors)
         return set(found) == {file.chunks_total} and file.chunks_done == file.chunks_total and pages == file.pages_done
 
     async def _ready(self, file: File) -> None:
@@ -246,7 +225,7 @@ class Ingestion:
         INGEST_FILES.labels(FileStatus.FAILED).inc()
         self._progress.tell(failed)
         if failed.chunks_total is not None:
-            await self.remove_vectors(file.user_id, file.id)
+            await self.index.remove(file.user_id, file.id)
 
     async def _step(self, session: AsyncSession, file: File, **changes: object) -> File:
         moved = await files.advance(session, file.id, file.attempt, changes)

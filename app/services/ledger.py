@@ -61,6 +61,7 @@ class Prompt:
     prompt_tokens: int
     context_tokens: int
     system_prompt: str
+    counted_by: CountedBy = CountedBy.ESTIMATE
 
     def entry(self) -> dict[str, object]:
         """The ledger's record of this prompt."""
@@ -70,8 +71,8 @@ class Prompt:
             "turns_dropped": [str(i) for i in self.dropped],
             "prompt_tokens": self.prompt_tokens,
             "context_tokens": self.context_tokens,
-            "counted_by": CountedBy.ESTIMATE.value,
-            "messages": [{"role": t.role.value, "content": t.content} for t in self.turns],
+            "counted_by": self.counted_by.value,
+            "messages": [{"role": t.role, "content": t.text} for t in self.turns],
         }
 
 
@@ -86,7 +87,7 @@ def answer_tokens(context_tokens: int, max_tokens: int | None) -> int:
 
 def check_fits(parts: PromptParts, *, context_tokens: int, max_tokens: int | None) -> None:
     """Raises ContextOverflow, with both figures, for a prompt that does not fit even without passages and history."""
-    need = cost(parts.question) + cost((parts.system_prompt or SYSTEM) + GROUNDED) + _cost_of_partial(parts)
+    need = _cost_of_frame(parts)
     have = context_tokens - answer_tokens(context_tokens, max_tokens)
     if need > have:
         raise ContextOverflow(
@@ -96,16 +97,19 @@ def check_fits(parts: PromptParts, *, context_tokens: int, max_tokens: int | Non
         )
 
 
-def _cost_of_partial(parts: PromptParts) -> int:
-    return 0 if parts.partial is None else cost(parts.partial) + cost(CONTINUE)
+def _cost_of_frame(parts: PromptParts) -> int:
+    """Of what cannot be left out: system prompt, question, and the answer to go on with."""
+    system = (parts.system_prompt or SYSTEM) + (GROUNDED if parts.searched else "")
+    partial = 0 if parts.partial is None else cost(parts.partial) + cost(CONTINUE)
+    return cost(system) + cost(parts.question) + partial
 
 
 def assemble(parts: PromptParts, *, context_tokens: int, max_tokens: int | None) -> Prompt:
     """System prompt, as many of the newest whole turns as fit, then passages and question."""
     system = parts.system_prompt or SYSTEM
     left = context_tokens - answer_tokens(context_tokens, max_tokens)
-    left -= cost(system + GROUNDED) + cost(parts.question) + _cost_of_partial(parts)
-    sources = _fitting(parts.sources, left // PASSAGE_SHARE)
+    left -= _cost_of_frame(parts)
+    sources = fitting(parts.sources, left // PASSAGE_SHARE)
     if parts.searched:
         system += GROUNDED if sources else NOTHING_FOUND
     left -= sum(cost(passage(s)) for s in sources)
@@ -126,7 +130,7 @@ def assemble(parts: PromptParts, *, context_tokens: int, max_tokens: int | None)
         sources=sources,
         kept=[t.message_id for t in kept],
         dropped=[t.message_id for t in parts.history if t.message_id not in kept_ids],
-        prompt_tokens=sum(cost(turn.content) for turn in turns),
+        prompt_tokens=sum(cost(turn.text) for turn in turns),
         context_tokens=context_tokens,
         system_prompt=system,
     )
@@ -144,7 +148,7 @@ def with_passages(question: str, sources: Sequence[Source]) -> str:
     return "Passages:\n\n" + "\n\n".join(passage(s) for s in sources) + f"\n\nQuestion: {question}"
 
 
-def _fitting(sources: Sequence[Source], budget: int) -> list[Source]:
+def fitting(sources: Sequence[Source], budget: int) -> list[Source]:
     """The best passages, in their order, that fit into `budget` tokens."""
     fitting: list[Source] = []
     for source in sources:

@@ -1,14 +1,15 @@
 """What a run leaves when it has ended: its message, its own row, and the record of what the model saw."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
 
-from app.core.enums import CountedBy, FinishReason, MessageStatus, RunStatus
+from app.core.enums import CountedBy, FinishReason, MessageStatus, RunStatus, Surface
 from app.core.errors import AppError
-from app.crud import message_search, messages, runs
+from app.crud import message_search, messages, runs, usage
 from app.crud.messages import Outcome
+from app.crud.usage import Usage
 from app.db.session import Session
 from app.schemas.chat import UsageCounted
 from app.services.ledger import Prompt
@@ -28,7 +29,7 @@ _MESSAGE_STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What one run wrote. `entry` is for the ledger, `trace` for a resume from the rows."""
+    """What one run wrote, by which model. `entry` is for the ledger, `trace` for a resume from the rows."""
 
     text: str
     reasoning: str
@@ -36,6 +37,8 @@ class Written:
     sources: list[object]
     usage: UsageCounted | None
     entry: dict[str, object]
+    model_source: str
+    model: str | None
 
 
 def store(session: Session, turn: Turn, written: Written, *, error: AppError | None, reason: FinishReason) -> None:
@@ -54,6 +57,8 @@ def store(session: Session, turn: Turn, written: Written, *, error: AppError | N
         sources=list(turn.sources_before) if turn.content_before else written.sources,
         usage=None if written.usage is None else msgspec.to_builtins(written.usage),
         error=said,
+        model_source=written.model_source,
+        model=written.model,
     )
     if not messages.finish(session, turn.message_id, outcome):
         return
@@ -61,6 +66,21 @@ def store(session: Session, turn: Turn, written: Written, *, error: AppError | N
     run_status = _RUN_STATUS.get(status, RunStatus.DONE)
     runs.finish(session, turn.run_id, status=run_status, error=said, trace=written.trace)
     runs.add_ledger(session, run_id=turn.run_id, message_id=turn.message_id, user_id=turn.user_id, entry=written.entry)
+    used = Usage(turn.user_id, written.model_source, written.model, Surface.CHAT, is_failed=error is not None)
+    usage.add(session, with_counts(used, written.usage))
+
+
+def with_counts(used: Usage, counted: UsageCounted | None) -> Usage:
+    """None: the model was not asked."""
+    if counted is None:
+        return used
+    return replace(
+        used,
+        prompt_tokens=counted.prompt_tokens,
+        completion_tokens=counted.completion_tokens,
+        is_estimated=counted.counted_by is CountedBy.ESTIMATE,
+        cost=counted.cost,
+    )
 
 
 def ledger_entry(asked: Asked, turn: Turn, prompt: Prompt | None, usage: TokenUsage | None) -> dict[str, object]:
@@ -75,5 +95,5 @@ def ledger_entry(asked: Asked, turn: Turn, prompt: Prompt | None, usage: TokenUs
         "temperature": request.temperature,
         "max_tokens": request.max_tokens,
         **(prompt.entry() if prompt else {}),
-        **({"prompt_tokens": usage.prompt_tokens, "counted_by": CountedBy.PROVIDER} if usage else {}),
+        **({"prompt_tokens": usage.prompt_tokens, "counted_by": usage.counted_by} if usage else {}),
     }

@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.core.errors import ModelUnavailable, UpstreamUnavailable
 from app.crud import probes
 from app.db.session import Database
 from app.observability.readiness import Check
-from app.rag.base import Embedder
 from app.services.blobs import Blobs
+from app.services.indexing import Index
 from app.services.jobs import Jobs
 from app.services.llm.pool import Pool
 
@@ -28,7 +29,7 @@ class Ports:
     log: Pinged
     jobs: Jobs
     blobs: Blobs
-    embedder: Embedder | None
+    index: Index
     pool: Pool
 
     def checks(self) -> list[Check]:
@@ -59,10 +60,16 @@ class Ports:
         return "running"
 
     async def _embeddings(self) -> str:
-        return "no model is installed: search by words alone" if self.embedder is None else self.embedder.fingerprint
+        try:
+            return await self.index.describe(self.db)
+        except ModelUnavailable as error:
+            raise ModelUnavailable(f"{error.message}; search by words alone until it answers") from error
 
     async def _chat_model(self) -> str:
-        provider = self.pool.get(None)
-        if not provider.capabilities.generates:
-            return f"{provider.name}: no model is configured, passages are answered with"
-        return f"{provider.name}: {len(await provider.models())} models"
+        source = self.pool.default
+        if not source.capabilities.generates:
+            return f"{source.name}: no model is configured, passages are answered with"
+        listing = await source.listing()
+        if listing.reason is not None:
+            raise UpstreamUnavailable(listing.reason)
+        return f"{source.name}: {len(listing.models)} models"

@@ -59,7 +59,7 @@ class Reconciliation:
                 known = await files.existing(session, [key.file_id for key in batch])
             for key in batch:
                 if key.file_id not in known:
-                    await self._ingestion.remove_vectors(key.owner, key.file_id)
+                    await self._ingestion.index.remove(key.owner, key.file_id)
                     await self._blobs.delete(key)
         await self._blobs.delete_unfinished(ORPHAN_AGE)
 

@@ -1,19 +1,23 @@
 """After a restart: every answer that a killed process left unfinished keeps its text and is marked interrupted."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 import msgspec
 from loguru import logger
 
-from app.core.enums import FinishReason, MessageStatus, RunStatus
+from app.core.enums import FinishReason, MessageStatus, RunStatus, Surface
 from app.core.errors import NotFound
-from app.crud import message_search, messages, runs
+from app.crud import message_search, messages, runs, usage
 from app.crud.messages import Outcome
+from app.crud.usage import Usage
 from app.db.models import Run
 from app.db.session import Database, Session
 from app.schemas.chat import ReasoningDelta, SourcesFound, TextDelta, UsageCounted
+from app.services.llm.tokens import estimate_tokens
+from app.services.outcome import with_counts
 from app.services.streams import replay
 from app.services.streams.base import LeftBehind, StoredFrame, StreamLog
 
@@ -34,20 +38,23 @@ async def recover(db: Database, log: StreamLog, replica: str) -> int:
 
 def _interrupt_all(session: Session, *, replica: str, left_behind: Mapping[str, LeftBehind]) -> int:
     unfinished = runs.unfinished(session, replica)
-    for run in unfinished:
-        _interrupt(session, run, left_behind.get(str(run.id)) or LeftBehind())
+    used = [_interrupt(session, run, left_behind.get(str(run.id)) or LeftBehind()) for run in unfinished]
+    # in one order: on PostgreSQL two replicas that start at once must not wait for each other's rows
+    for one in sorted(filter(None, used), key=lambda u: (str(u.user_id), u.model_source, u.model or "")):
+        usage.add(session, one)
     return len(unfinished)
 
 
-def _interrupt(session: Session, run: Run, found: LeftBehind) -> None:
+def _interrupt(session: Session, run: Run, found: LeftBehind) -> Usage | None:
+    """What the run used. None: its message was deleted meanwhile, and the run goes with it."""
     frames = found.frames()
     text, reasoning = _joined(frames, TEXT), _joined(frames, REASONING)
     try:
         message = messages.get(session, run.message_id, run.user_id)
-    except NotFound:  # deleted meanwhile: its run goes with it
-        return
+    except NotFound:
+        return None
     content = message.content[: run.content_before] + text
-    sources = message.sources or _sources(frames)
+    sources, counted = message.sources or _sources(frames), _usage(frames)
     messages.finish(
         session,
         message.id,
@@ -57,8 +64,10 @@ def _interrupt(session: Session, run: Run, found: LeftBehind) -> None:
             status=MessageStatus.INTERRUPTED,
             finish_reason=FinishReason.INTERRUPTED,
             sources=sources,
-            usage=_usage(frames),
+            usage=counted,
             error=None,
+            model_source=message.model_source,
+            model=message.model,
         ),
     )
     message_search.index(session, message.id, run.conversation_id, run.user_id, content)
@@ -67,6 +76,25 @@ def _interrupt(session: Session, run: Run, found: LeftBehind) -> None:
         runs.add_ledger(session, run_id=run.id, message_id=message.id, user_id=run.user_id, entry=entry)
     trace = replay.pack([*map(_size, frames), 0])
     runs.finish(session, run.id, status=RunStatus.INTERRUPTED, error=None, trace=trace)
+    return _used(run, found.note, counted, text + reasoning)
+
+
+class _Asked(msgspec.Struct):
+    """What the note of a run says of its prompt."""
+
+    prompt_tokens: int
+
+
+def _used(run: Run, note: bytes | None, counted: dict[str, object] | None, written: str) -> Usage:
+    """By the counts that were shown, else by estimate. Nothing, when the model had not been asked."""
+    used = Usage(run.user_id, run.model_source, run.model, Surface.CHAT)
+    if counted is not None:
+        return with_counts(used, msgspec.convert(counted, UsageCounted))
+    if note is None:
+        return used
+    prompt_tokens = msgspec.json.decode(note, type=_Asked).prompt_tokens
+    completion_tokens = estimate_tokens(written) if written else 0
+    return replace(used, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, is_estimated=True)
 
 
 def _size(frame: StoredFrame) -> int:

@@ -12,11 +12,11 @@ from app.db.session import Database, Session
 from app.schemas.chat import ChatRequest
 from app.services.chat import ChatService, Started
 from app.services.generation import Tools
-from app.services.llm.pool import Deadlines, Pool
 from app.services.streams.events import UserEvents
 from app.services.streams.journal import Journal
 from tests.chats import Frame, parse
 from tests.fakes.scripted import Scripted
+from tests.services.llm.sources import pool_of
 
 REPLICA = "a replica"
 BREAK = {
@@ -35,7 +35,7 @@ class Chatting:
     def __init__(self, db: Database, folder: Path, user: UUID, *models: Scripted) -> None:
         self.db, self.user = db, user
         self.log = Journal(folder / "journal.db")
-        pool = Pool({m.name: m for m in models}, default=None, deadlines=Deadlines(30, 30, 60))
+        pool = pool_of(*models, first=30, idle=30, total=60)
         tools = Tools(db=db, pool=pool, retriever=None)  # type: ignore[arg-type] - no test here has files
         self.service = ChatService(tools, self.log, UserEvents(), replica=REPLICA, max_message_chars=100_000)
 

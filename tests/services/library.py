@@ -24,7 +24,8 @@ from app.rag.parser import ChildParser
 from app.rag.retriever import Passage, Retriever
 from app.services.blobs import Blobs
 from app.services.documents import Documents
-from app.services.ingestion import Index, Ingestion
+from app.services.indexing import Index
+from app.services.ingestion import Ingestion
 from app.services.jobs import Context, Jobs
 from app.services.progress import FileProgress
 from app.services.reconciliation import Reconciliation
@@ -44,6 +45,7 @@ class WordEmbedder:
     dimension = 32
     max_tokens = 10_000
     scripts = frozenset({"LATIN"})
+    fault = None
     related_from = 0.1
 
     def __init__(self) -> None:
@@ -63,6 +65,9 @@ class WordEmbedder:
             for word in text.lower().split():
                 vectors[row, zlib.crc32(word.encode()) % self.dimension] += 1
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    async def identify(self) -> str:
+        return self.fingerprint
 
     def familiarity(self, text: str) -> float:
         return 1.0
@@ -120,10 +125,11 @@ class Library:
         quota_bytes: int | None = None,
         max_bytes: int = 4 << 20,
         settings: DocumentSettings = SETTINGS,
+        embedder: WordEmbedder | None = None,
     ) -> None:
         self.db = db
         self.vectors = vectors
-        self.embedder = WordEmbedder()
+        self.embedder = embedder or WordEmbedder()
         self.events = UserEvents()
         self.blobs = Blobs(folder / "blobs")
         progress = FileProgress(self.events)
@@ -131,7 +137,7 @@ class Library:
             db=db,
             blobs=self.blobs,
             parser=parser,
-            index=Index(self.embedder if vectors else None, None, vectors),
+            index=Index(self.embedder if vectors else None, None, vectors, patience_s=settings.embedding_wait_s),
             progress=progress,
             settings=settings,
         )

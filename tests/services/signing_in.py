@@ -9,6 +9,7 @@ from app.core.settings import AuthSettings
 from app.db.models import User
 from app.db.session import Database
 from app.services.accounts import Accounts, Tokens
+from app.services.keys import Keys
 
 PASSWORD = "correct horse"
 SECRET = "f3Jq9vXz0LmT7wBc2YhNs5RkPd8Ga1Ue"
@@ -17,7 +18,7 @@ ALLOWED_FAILURES = 10
 
 def make(db: Database, folder: Path, **settings: object) -> Accounts:
     given = {"jwt_secret_key": SecretStr(SECRET), **settings}
-    return Accounts(db, AuthSettings(_env_file=None, **given), data_dir=folder)  # type: ignore[arg-type]
+    return Accounts(db, Keys(db), AuthSettings(_env_file=None, **given), data_dir=folder)  # type: ignore[arg-type]
 
 
 async def register(accounts: Accounts, name: str = "ann") -> User:

@@ -171,6 +171,6 @@ async def test_a_log_that_is_full_ends_the_run_and_keeps_the_answer(db: Database
     message = await chatting.message(started)
     assert message.status == "failed"
     assert message.content.startswith(text(frames))
-    assert chatting.service._tools.pool.get(None).closed == 1  # type: ignore[attr-defined]
+    assert chatting.service._tools.pool.default.provider.closed == 1  # type: ignore[attr-defined]
     assert TextDelta.kind in {f.kind for f in frames}
     await chatting.close()

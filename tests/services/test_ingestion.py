@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from app.core.enums import FileStatus
+from app.core.errors import Conflict
 from app.core.settings import DocumentSettings
 from app.crud import files
 from app.db.models import Chunk, File
@@ -16,10 +17,17 @@ from app.db.session import Database
 from app.rag.pages import ParseError
 from app.rag.vectors import ChromaProcess
 from app.services.blobs import BlobKey
-from tests.services.library import Counts, Library, ScriptedParser, pieces, prose
+from tests.services.library import Counts, Library, ScriptedParser, WordEmbedder, pieces, prose, running
 
 NOTHING = Counts(0, 0, 0, 0)
 Build = Callable[[ScriptedParser], Library]
+
+
+class NarrowEmbedder(WordEmbedder):
+    """Another one, with another dimension."""
+
+    fingerprint = "narrow@1/8"
+    dimension = 8
 
 
 @pytest.fixture
@@ -140,6 +148,44 @@ async def test_chunks_of_another_kind_are_not_mixed(db: Database, tmp_path: Path
         kinds = set(await session.scalars(select(Chunk.fingerprint).where(Chunk.file_id == file.id)))
     assert kinds == {row.fingerprint}
     assert after.embedder.embedded == row.chunks_total
+
+
+async def test_a_restart_with_another_embedder_leaves_none_of_the_first_ones_vectors(
+    db: Database, tmp_path: Path, chroma: ChromaProcess
+) -> None:
+    parser = ScriptedParser(pages(60))
+    before = Library(db, tmp_path, parser=parser, vectors=chroma)
+    before.embedder.waits_after = 64
+    file = await stored(before)
+    await cut(before, file, before.embedder.reached)
+    after = Library(db, tmp_path, parser=parser, vectors=chroma, embedder=NarrowEmbedder())
+    await after.ingestion.run(file.id, 1)
+    row, counts = await look(after, file)
+    assert row.status == FileStatus.READY
+    assert counts == Counts(60, row.chunks_done, row.chunks_done, row.chunks_done)
+    assert await chroma.count(file.user_id, file.id, space=NarrowEmbedder.fingerprint) == row.chunks_total
+    assert await chroma.count(file.user_id, file.id, space=WordEmbedder.fingerprint) == 0
+
+
+async def test_a_file_is_embedded_again_without_being_parsed_again(
+    db: Database, tmp_path: Path, chroma: ChromaProcess
+) -> None:
+    parser = ScriptedParser(pages(20))
+    before = Library(db, tmp_path, parser=parser, vectors=chroma)
+    file = await stored(before)
+    await before.ingestion.run(file.id, 1)
+    async with running(Library(db, tmp_path, parser=parser, vectors=chroma, embedder=NarrowEmbedder())) as after:
+        ready = await after.documents.get(file.user_id, file.id)
+        assert after.documents.needs_reindex(ready)
+        assert not before.documents.needs_reindex(ready)
+        with pytest.raises(Conflict, match="is ready"):
+            await before.documents.retry(file.user_id, file.id)
+        await after.documents.retry(file.user_id, file.id)
+        row = await after.until(file.user_id, file.id)
+        assert (row.status, row.attempt, after.documents.needs_reindex(row)) == (FileStatus.READY, 2, False)
+        assert parser.asked_first == [1]
+        assert await chroma.count(file.user_id, file.id) == row.chunks_total
+        assert await chroma.count(file.user_id, file.id, space=WordEmbedder.fingerprint) == 0
 
 
 async def test_an_index_that_lost_something_is_built_again(build: Build) -> None:

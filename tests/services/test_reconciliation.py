@@ -27,10 +27,7 @@ class Breakable:
     def __init__(self, store: ChromaProcess) -> None:
         self._store = store
         self.down = False
-        self.add, self.query, self.aclose = store.add, store.query, store.aclose
-
-    async def count(self, owner: UUID, file_id: UUID) -> int:
-        return await self._store.count(owner, file_id)
+        self.add, self.query, self.count, self.aclose = store.add, store.query, store.count, store.aclose
 
     async def delete(self, owner: UUID, file_id: UUID) -> None:
         if self.down:

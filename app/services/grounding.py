@@ -1,0 +1,31 @@
+"""The numbered passages that an answer may rest on."""
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from app.rag.retriever import Retriever
+from app.schemas.chat import Source
+
+PASSAGES: Final = 8  # of at most 1,000 characters each: the right page is there as often as more of them would have it
+
+
+async def find_sources(
+    retriever: Retriever, user_id: UUID, question: str, *, file_ids: Sequence[UUID], related_only: bool
+) -> list[Source]:
+    """The best passages of the user's files for a question, best first, numbered from 1."""
+    found = await retriever.search(user_id, question, file_ids=file_ids, limit=PASSAGES, related_only=related_only)
+    return [
+        Source(
+            n=n,
+            file_id=p.file_id,
+            file_name=p.file_name,
+            page_from=p.page_from,
+            page_to=p.page_to,
+            char_from=p.char_from,
+            char_to=p.char_to,
+            text=p.text,
+            score=round(p.score, 4),
+        )
+        for n, p in enumerate(found.passages, 1)
+    ]
