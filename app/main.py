@@ -1,16 +1,11 @@
 """The application: `create_app` makes it, `lifespan` builds every long-lived object and takes them down again."""
 
 import asyncio
-import resource
 import secrets
-import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from types import FrameType
-from typing import Any, Final, Protocol, TypedDict, TypeVar
-from uuid import UUID
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final, Protocol, TypedDict, TypeVar
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -21,35 +16,53 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app import __version__
 from app.api import errors, health, page, router
 from app.api.limits import BodyLimit
+from app.api.openai.router import CLIENT_HEADERS
 from app.core import data_folder
-from app.core.errors import AppError, CannotStart
+from app.core.errors import CannotStart
+from app.core.process import allow_open_files, at_exit_signal
 from app.core.settings import Settings
-from app.crud import probes
 from app.db.migrations import migrate
 from app.db.session import Database
 from app.observability import logging, metrics
 from app.observability.middleware import Observed
 from app.observability.readiness import Readiness
 from app.rag.embedders.minilm import MiniLM
+from app.rag.embedders.provider import ProviderEmbedder
 from app.rag.parser import ChildParser
 from app.rag.retriever import Retriever
 from app.rag.vectors import ChromaProcess
 from app.services.accounts import Accounts
 from app.services.blobs import Blobs
 from app.services.chat import ChatService
+from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
+from app.services.embeddings import TextEmbeddings
 from app.services.generation import Tools
 from app.services.housekeeping import Housekeeping
-from app.services.ingestion import Index, Ingestion
+from app.services.indexing import Index
+from app.services.ingestion import Ingestion
 from app.services.jobs import Context, Jobs
-from app.services.llm.configured import build_pool
+from app.services.keys import Keys
+from app.services.llm.configured import build_pool, pullers
+from app.services.llm.embedders import build_embedder
+from app.services.llm.local import NAME as LOCAL
+from app.services.llm.local import load_at_start
+from app.services.llm.pool import Pool
+from app.services.llm.store.folder import ModelFolder
+from app.services.llm.store.offer import Offers
+from app.services.llm.store.store import Store
+from app.services.models import Models
 from app.services.ports import Ports
 from app.services.progress import FileProgress
+from app.services.pulls import Pulls
 from app.services.reconciliation import Reconciliation
+from app.services.spending import Spending
+from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
 from app.services.streams.journal import Journal
 from app.services.uploads import Limits
+from app.services.usage import UsageFigures
 
 DESCRIPTION: Final = (
     "A team's own ChatGPT over its own documents. Sign in at `POST /api/v1/auth/login`, upload at "
@@ -62,8 +75,10 @@ class Closable(Protocol):
 
 
 C = TypeVar("C", bound=Closable)
-NOBODY: Final = UUID(int=0)
-MAX_OPEN_FILES: Final = 65536
+Either = MiniLM | ProviderEmbedder
+ALLOWED_HEADERS: Final = (
+    *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"),
+)
 
 
 class State(TypedDict):
@@ -72,10 +87,18 @@ class State(TypedDict):
     settings: Settings
     db: Database
     accounts: Accounts
+    keys: Keys
+    usage: UsageFigures
     conversations: Conversations
     chat: ChatService
+    completions: Completions
+    stored_completions: StoredCompletions
+    embeddings: TextEmbeddings
     documents: Documents
     retriever: Retriever
+    pulls: Pulls
+    offers: Offers
+    models: Models
     events: UserEvents
     readiness: Readiness
 
@@ -94,16 +117,17 @@ def create_app(settings: Settings) -> FastAPI:
     router.include(app)
     app.include_router(health.router)
     app.include_router(page.router)
-    app.add_middleware(BodyLimit, max_message_chars=settings.chat.max_message_chars)
+    limits = settings.chat
+    app.add_middleware(BodyLimit, max_message_chars=limits.max_message_chars, max_openai_mb=limits.max_openai_body_mb)
     if settings.server.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.server.allowed_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            allow_headers=[*ALLOWED_HEADERS, *CLIENT_HEADERS],
             expose_headers=["X-Request-ID", "Retry-After"],
         )
-    app.add_middleware(Observed)
+    app.add_middleware(Observed, failure_body=errors.failure_body)
     if settings.server.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.server.trusted_proxies)
     app.add_middleware(OneSentence)
@@ -125,45 +149,48 @@ class Lifespan:
             await migrate(settings.storage.migration_url)
             db = kept(stack, Database(settings.storage.rows_url))
             log = kept(stack, Journal(folder / "journal.db"))
-            pool = kept(stack, build_pool(settings.llm))
+            models = ModelFolder(settings.model_files, folder)
+            pool = kept(stack, build_pool(settings, models))
             vectors = kept(stack, ChromaProcess(settings.storage.vectors_dir, prefix=settings.storage.collection_name))
-            embedder = kept(stack, MiniLM()) if MiniLM.available() else None
-            index = Index(embedder, embedder, vectors if embedder else None)
-            retriever = Retriever(db, embedder=embedder, vectors=index.vectors)
+            minilm, embedder = embedders(stack, settings, pool)
+            index = Index(embedder, embedder, vectors, patience_s=settings.documents.embedding_wait_s)
+            retriever = Retriever(db, embedder=embedder, vectors=vectors)
             events, blobs = UserEvents(), Blobs(folder / "files")
             replica = data_folder.replica_name(folder)
             jobs = Jobs(jobs_url(settings), db=db, replica=replica, alone=db.is_sqlite)
             documents = await start_documents(stack, settings, (db, blobs, jobs), index, FileProgress(events))
-            accounts = Accounts(db, settings.auth, data_dir=folder)
-            await ensure_admin(accounts, settings)
-            tools = Tools(db=db, pool=pool, retriever=retriever)
-            limit = settings.chat.max_message_chars
+            keys = kept(stack, Keys(db))
+            await ensure_admin(accounts := Accounts(db, keys, settings.auth, data_dir=folder), settings)
+            tools, limit = Tools(db=db, pool=pool, retriever=retriever), settings.chat.max_message_chars
             chat = kept(stack, ChatService(tools, log, events, replica=replica, max_message_chars=limit))
             await chat.recover()
-            stack.enter_context(at_exit_signal(chat.interrupt, events.close))
+            completions = kept(stack, Completions(db, pool, retriever, record=Spending(db)))
+            stack.enter_context(at_exit_signal(chat.interrupt, completions.interrupt, events.close))
             kept(stack, Housekeeping(db))
-            for work in (metrics.sample_loop_lag(), warm_up(db, index)):
-                stack.callback(asyncio.create_task(work).cancel)
+            store = kept(stack, Store(models, settings.model_files))
+            offers = Offers(store, needed=lambda: not pool.default.capabilities.generates)
+            beside(stack, metrics.sample_loop_lag(), index.warm_up(db), offers.announce())
+            beside(stack, load_at_start(pool.get(LOCAL), settings.local))
             logger.info("llama-service {} is ready; models: {}", __version__, ", ".join(pool.names))
             yield State(
                 settings=settings,
                 db=db,
                 accounts=accounts,
+                keys=keys,
+                usage=UsageFigures(db),
                 conversations=Conversations(db, files=documents, runs=chat, events=events),
                 chat=chat,
+                completions=completions,
+                stored_completions=StoredCompletions(db, pool, chat),
+                embeddings=TextEmbeddings(pool, minilm, record=Spending(db)),
                 documents=documents,
                 retriever=retriever,
+                pulls=kept(stack, Pulls(store, events, others=pullers(pool))),
+                offers=offers,
+                models=Models(pool),
                 events=events,
-                readiness=Readiness(Ports(db, vectors, log, jobs, blobs, embedder, pool).checks()),
+                readiness=Readiness(Ports(db, vectors, log, jobs, blobs, index, pool).checks()),
             )
-
-
-def allow_open_files() -> None:
-    """A stream takes two sockets, and many systems allow 1,024 open files until a process asks for more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def kept(stack: AsyncExitStack, thing: C) -> C:
@@ -172,15 +199,17 @@ def kept(stack: AsyncExitStack, thing: C) -> C:
     return thing
 
 
-async def warm_up(db: Database, index: Index) -> None:
-    """The first question after a start should not wait for the embedder and the vectors' process."""
-    if index.embedder is None or index.vectors is None or not await db.query(probes.has_chunks):
-        return
-    try:
-        await index.embedder.embed(["ready"], urgency="query")
-        await index.vectors.count(NOBODY, NOBODY)
-    except AppError as error:  # told again by whatever needs them, and by /ready
-        logger.warning("search is not ready: {}", error)
+def embedders(stack: AsyncExitStack, settings: Settings, pool: Pool) -> tuple[MiniLM | None, Either | None]:
+    """The built-in one, if it is installed, and the one that embeds documents: as set, else the built-in one."""
+    minilm = kept(stack, MiniLM()) if MiniLM.available() else None
+    chosen = build_embedder(settings.llm, pool)
+    return minilm, kept(stack, chosen) if chosen else minilm
+
+
+def beside(stack: AsyncExitStack, *work: Coroutine[None, None, None]) -> None:
+    """Have it done beside the requests, and ended at the end."""
+    for each in work:
+        stack.callback(asyncio.create_task(each).cancel)
 
 
 def jobs_url(settings: Settings) -> str:
@@ -230,28 +259,6 @@ async def ensure_admin(accounts: Accounts, settings: Settings) -> None:
         line = f"Administrator {settings.auth.admin_username!r} was made, password: {password} (shown only now)"
         sys.stderr.write(f"\n{line}\n\n")
         sys.stderr.flush()
-
-
-@contextmanager
-def at_exit_signal(*callbacks: Callable[[], None]) -> Iterator[None]:
-    """Call back when the server is told to end, before it waits for its connections: streams must end first."""
-    loop = asyncio.get_running_loop()
-    before: dict[int, Any] = {}
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        for callback in callbacks:
-            loop.call_soon_threadsafe(callback)
-        before[number](number, frame)
-
-    if threading.current_thread() is threading.main_thread():
-        before = {
-            n: signal.signal(n, on_signal) for n in (signal.SIGTERM, signal.SIGINT) if callable(signal.getsignal(n))
-        }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class OneSentence:

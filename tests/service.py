@@ -30,6 +30,7 @@ class Service:
             "HOST": "127.0.0.1",
             "ADMIN_PASSWORD": ADMIN_PASSWORD,
             "RATE_LIMIT_ENABLED": "false",
+            "HF_HUB_OFFLINE": "true",
             **env,
             "DATA_DIR": str(self.data_dir),
             "PORT": str(self.port),

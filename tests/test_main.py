@@ -81,7 +81,21 @@ def test_second_process_on_one_data_folder(tmp_path: Path, way: str) -> None:
         ({"ALEMBIC_DATABASE_URL": "postgresql://127.0.0.1:1/rows"}, "127.0.0.1:1/rows' cannot be used: "),
         ({"DATA_DIR": "/proc/nowhere"}, "DATA_DIR='/proc/nowhere' cannot be used: "),
         ({"DATA_DIR": "/etc/hostname"}, "DATA_DIR='/etc/hostname' cannot be used: "),
-        ({"DEFAULT_MODEL_SOURCE": "oracle"}, "DEFAULT_MODEL_SOURCE='oracle' cannot be used: the configured ones are "),
+        (
+            {"EMBEDDING_SOURCE": "oracle", "OPENAI_API_KEY": "x", "EMBEDDING_MODEL": "m"},
+            "EMBEDDING_SOURCE='oracle' cannot be used: the known ones are ",
+        ),
+        ({"EMBEDDING_SOURCE": "passages"}, "EMBEDDING_SOURCE='passages' cannot be used: the known ones are "),
+        (
+            {"EMBEDDING_SOURCE": "openai"},
+            "cannot be used: it is not configured; set OPENAI_API_KEY, or OPENAI_BASE_URL",
+        ),
+        (
+            {"EMBEDDING_SOURCE": "openai", "OPENAI_API_KEY": "x"},
+            "EMBEDDING_MODEL is missing: 'openai' has no embedding",
+        ),
+        ({"EMBEDDING_MODEL": "m"}, "EMBEDDING_MODEL='m' cannot be used without EMBEDDING_SOURCE"),
+        ({"DEFAULT_MODEL_SOURCE": "oracle"}, "DEFAULT_MODEL_SOURCE='oracle' cannot be used: the known ones are "),
     ],
     ids=str,
 )

@@ -9,14 +9,24 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 from pydantic import AfterValidator
 
-from app.core.errors import NotAuthenticated
+from app.api import scopes
+from app.core.enums import Role
+from app.core.errors import Forbidden, NotAuthenticated
 from app.crud.users import SignIn
 from app.rag.retriever import Retriever
 from app.services.accounts import Accounts
 from app.services.chat import ChatService
+from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
+from app.services.embeddings import TextEmbeddings
+from app.services.keys import KEY_PREFIX, Keys
+from app.services.llm.store.offer import Offers
+from app.services.models import Models
+from app.services.pulls import Pulls
+from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
+from app.services.usage import UsageFigures
 
 
 class FromState:
@@ -30,27 +40,74 @@ class FromState:
 
 
 AccountsDep = Annotated[Accounts, Depends(FromState("accounts"))]
+KeysDep = Annotated[Keys, Depends(FromState("keys"))]
 ConversationsDep = Annotated[Conversations, Depends(FromState("conversations"))]
 ChatDep = Annotated[ChatService, Depends(FromState("chat"))]
+CompletionsDep = Annotated[Completions, Depends(FromState("completions"))]
+StoredDep = Annotated[StoredCompletions, Depends(FromState("stored_completions"))]
+EmbeddingsDep = Annotated[TextEmbeddings, Depends(FromState("embeddings"))]
 DocumentsDep = Annotated[Documents, Depends(FromState("documents"))]
 RetrieverDep = Annotated[Retriever, Depends(FromState("retriever"))]
+UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]
+PullsDep = Annotated[Pulls, Depends(FromState("pulls"))]
+ModelsDep = Annotated[Models, Depends(FromState("models"))]
+OffersDep = Annotated[Offers, Depends(FromState("offers"))]
 EventsDep = Annotated[UserEvents, Depends(FromState("events"))]
 
 
+def credential(request: Request) -> str:
+    """The access token or API key that a request carries, or nothing."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if token and scheme.lower() == "bearer":
+        return token
+    key = request.headers.get("x-api-key", "")
+    return key if key.startswith(KEY_PREFIX) else ""
+
+
 class SignedIn(OAuth2PasswordBearer):
-    """Who is asking, by the bearer token. One dependency for scheme, token and user: each costs on every request."""
+    """Who is asking, by access token or API key, and whether the key may reach this route.
+
+    One dependency for scheme, token and user: each costs on every request.
+    """
 
     async def __call__(self, request: Request) -> SignIn:  # type: ignore[override]
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        given = credential(request)
+        if not given:
             raise NotAuthenticated(
-                "sign in first: send 'Authorization: Bearer <access_token>' from POST /api/v1/auth/login"
+                "sign in first: send 'Authorization: Bearer <access_token>' from POST /api/v1/auth/login, or an API key"
             )
         accounts: Accounts = request.state.accounts
-        return await accounts.authenticate(token)
+        user = await accounts.authenticate(given)
+        scopes.check(user, request.scope["path"])
+        return user
 
 
-CurrentUser = Annotated[SignIn, Depends(SignedIn(tokenUrl="/api/v1/auth/login", scheme_name="OAuth2PasswordBearer"))]
+CurrentUser = Annotated[
+    SignIn,
+    Depends(
+        SignedIn(
+            tokenUrl="/api/v1/auth/login",
+            scheme_name="OAuth2PasswordBearer",
+            description="An access token from POST /api/v1/auth/login, or an API key from POST /api/v1/auth/keys. "
+            "A key goes into X-API-Key as well, and reaches what its scopes say.",
+        )
+    ),
+]
+
+
+async def no_api_key(request: Request) -> None:
+    """For what needs a password or a refresh token of its own. Raises Forbidden."""
+    if credential(request).startswith(KEY_PREFIX):
+        raise Forbidden(scopes.PASSWORD_ONLY)
+
+
+async def administrator(user: CurrentUser) -> SignIn:
+    if user.role is not Role.ADMIN:
+        raise Forbidden("only an administrator may do this")
+    return user
+
+
+Administrator = Annotated[SignIn, Depends(administrator)]
 
 
 def printable(key: str) -> str:

@@ -1,7 +1,7 @@
 """No request without a bound: size and stalls of every body. An upload's is watched while it is stored."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from contextlib import suppress
 from typing import Final
 
@@ -11,6 +11,7 @@ from app.api.errors import error_response
 from app.core.errors import TooLarge, ValidationFailed
 
 UPLOADS: Final = frozenset({"/api/v1/files/upload"})
+OPENAI: Final = frozenset({"/v1/chat/completions", "/v1/embeddings"})  # bodies with images, or many texts
 BYTES_PER_CHAR: Final = 6  # the longest JSON escape of one character
 OTHER_FIELDS_BYTES: Final = 256 << 10
 STALL_TIMEOUT_S: Final = 60.0
@@ -22,27 +23,33 @@ BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
 class BodyLimit:
     """Refuses a body that is too large, by its Content-Length at once, else as soon as too much has come; or stalls."""
 
-    def __init__(self, app: ASGIApp, *, max_message_chars: int, stall_timeout_s: float = STALL_TIMEOUT_S) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_message_chars: int, max_openai_mb: int, stall_timeout_s: float = STALL_TIMEOUT_S
+    ) -> None:
         self.app, self._stall_timeout_s = app, stall_timeout_s
         self._max_bytes = max_message_chars * BYTES_PER_CHAR + OTHER_FIELDS_BYTES
+        self._max_openai_bytes = max_openai_mb << 20
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"]) if scope["type"] == "http" else {}
         if headers.keys().isdisjoint(BODY_HEADERS):
             return await self.app(scope, receive, send)
-        is_upload = scope["path"] in UPLOADS
-        body = _Body(receive) if is_upload else _Watched(receive, self._max_bytes, self._stall_timeout_s, self._refusal)
+        path = scope["path"]
+        is_upload = path in UPLOADS
+        most = self._max_openai_bytes if path in OPENAI else self._max_bytes
+        body = _Body(receive) if is_upload else _Watched(receive, most, self._stall_timeout_s)
         answer = _Answer(send, body)
         declared = headers.get(b"content-length", b"0")
-        if not is_upload and declared.isdigit() and int(declared) > self._max_bytes:
-            return await error_response(self._refusal())(scope, receive, answer)
+        if not is_upload and declared.isdigit() and int(declared) > most:
+            return await error_response(_refusal(most), path=path)(scope, receive, answer)
         return await self.app(scope, body, answer)
 
-    def _refusal(self) -> TooLarge:
-        return TooLarge(
-            f"the request body may have {self._max_bytes} bytes; upload long text as a file instead",
-            details={"max_bytes": self._max_bytes},
-        )
+
+def _refusal(max_bytes: int) -> TooLarge:
+    return TooLarge(
+        f"the request body may have {max_bytes} bytes; upload long text as a file instead",
+        details={"max_bytes": max_bytes},
+    )
 
 
 class _Body:
@@ -62,13 +69,12 @@ class _Body:
 class _Watched(_Body):
     """Counts besides, and waits for a bounded time."""
 
-    __slots__ = ("_left", "_refusal", "_stall_timeout_s")
+    __slots__ = ("_left", "_max_bytes", "_stall_timeout_s")
 
-    def __init__(
-        self, receive: Receive, max_bytes: int, stall_timeout_s: float, refusal: Callable[[], TooLarge]
-    ) -> None:
+    def __init__(self, receive: Receive, max_bytes: int, stall_timeout_s: float) -> None:
         super().__init__(receive)
-        self._left, self._refusal, self._stall_timeout_s = max_bytes, refusal, stall_timeout_s
+        self._left = self._max_bytes = max_bytes
+        self._stall_timeout_s = stall_timeout_s
 
     async def __call__(self) -> Message:
         if self.complete:  # what comes now is the client's leaving, which may take as long as it likes
@@ -81,7 +87,7 @@ class _Watched(_Body):
             raise ValidationFailed(said) from None
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise self._refusal()
+            raise _refusal(self._max_bytes)
         return message
 
 

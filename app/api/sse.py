@@ -1,7 +1,7 @@
 """Server-sent events as ready-made bytes: at one frame per token a library that builds each frame costs too much."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -34,16 +34,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        # A task of its own: below all layers of the app, each wake-up would pass through some twenty coroutines.
-        sending = asyncio.ensure_future(self._send(scope.get(SEND, send)))
-        left = asyncio.ensure_future(_disconnected(receive))
-        try:
-            await asyncio.wait((sending, left), return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
-        finally:
-            sending.cancel()
-            left.cancel()
+        await send_until_left(self._send(scope.get(SEND, send)), receive)
 
     async def _send(self, send: Send) -> None:
         async for frame in self._frames:
@@ -51,6 +42,21 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _disconnected(receive: Receive) -> None:
+async def send_until_left(work: Coroutine[None, None, None], receive: Receive) -> None:
+    """Send to the end, or until the client leaves.
+
+    In a task of its own: below all layers of the app, each wake-up would pass through some twenty coroutines.
+    """
+    sending, left = asyncio.ensure_future(work), asyncio.ensure_future(disconnected(receive))
+    try:
+        await asyncio.wait((sending, left), return_when=asyncio.FIRST_COMPLETED)
+        if sending.done():
+            sending.result()
+    finally:
+        sending.cancel()
+        left.cancel()
+
+
+async def disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

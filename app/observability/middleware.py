@@ -33,8 +33,9 @@ SEND = "llama_service.send"  # in the scope: the server's own `send`, for the bo
 class Observed:
     """Wraps an app. Add it last, so that it is the outermost of the app's own layers."""
 
-    def __init__(self, app: App) -> None:
-        self.app = app
+    def __init__(self, app: App, *, failure_body: Callable[[str], bytes] | None = None) -> None:
+        """`failure_body` says, for a path, what an answer there is when nobody expected its error."""
+        self.app, self._failure_body = app, failure_body or _failure_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -51,7 +52,7 @@ class Observed:
             if answer.status:
                 raise  # the answer is on its way: the server logs it and cuts the connection
             logger.exception("{} {} failed unexpectedly", scope["method"], scope["path"][:LONGEST_PATH])
-            await answer.fail(name)
+            await answer.fail(self._failure_body(scope["path"]))
         finally:
             _record(scope, answer.status, perf_counter() - began)
 
@@ -70,11 +71,15 @@ class _Answer:
             message["headers"] = [*message.get("headers", ()), self._header]
         return self._send(message)
 
-    async def fail(self, name: str) -> None:
-        body = Internal("something went wrong on our side; the log has more under this request id").body(name)
+    async def fail(self, body: bytes) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await self({"type": "http.response.start", "status": Internal.status, "headers": headers})
         await self({"type": "http.response.body", "body": body})
+
+
+def _failure_body(_: str) -> bytes:
+    error = Internal("something went wrong on our side; the log has more under this request id")
+    return error.body(request_id.get())
 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str:

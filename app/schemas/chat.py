@@ -137,6 +137,11 @@ class UsageCounted(Event, frozen=True, omit_defaults=False):
     counted_by: CountedBy
     ttft_ms: float | None
     tokens_per_s: float | None
+    queue_ms: float | None = None
+    prompt_ms: float | None = None
+    cost: float | None = None
+    attempts: int = 1
+    fell_back_from: str | None = None
 
 
 class RunDone(Event, frozen=True, omit_defaults=False):

@@ -26,6 +26,9 @@ class FileOut(Stamped):
     conversation_id: UUID | None
     tags: dict[str, object]
     attempt: int
+    needs_reindex: bool = Field(
+        False, description="ready, but another model embedded it: found by words alone until it is retried"
+    )
 
 
 class UploadForm(BaseModel):
@@ -71,4 +74,9 @@ class SearchHit(Answer):
 
 class SearchAnswer(Answer):
     items: list[SearchHit]
-    mode: SearchMode = Field(description="the mode that was used: text when the query's script is not the embedder's")
+    mode: SearchMode = Field(
+        description="the mode that was used: text when the query's script is not the embedder's, or it does not answer"
+    )
+    text_only_files: int = Field(
+        description="how many of the searched files are found by words alone, since another model embedded them"
+    )

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import httpx
 
-from tests.service import Service
+from tests.service import ADMIN_PASSWORD, Service
 
 PASSWORD = "a long password"
 SOON_S = 60
@@ -23,6 +23,13 @@ class Person:
         async with service.client() as client:
             (await client.post("/api/v1/auth/register", json=body)).raise_for_status()
             answer = await client.post("/api/v1/auth/login", json=body)
+        return cls(service, token=answer.json()["access_token"])
+
+    @classmethod
+    async def admin(cls, service: Service) -> "Person":
+        """The administrator that the first start has made."""
+        async with service.client() as client:
+            answer = await client.post("/api/v1/auth/login", json={"username": "admin", "password": ADMIN_PASSWORD})
         return cls(service, token=answer.json()["access_token"])
 
     async def upload(
@@ -50,6 +57,13 @@ class Person:
 
     async def search(self, query: str, **more: object) -> httpx.Response:
         return await self.http.post("/api/v1/search", json={"query": query, **more})
+
+    async def key(self, *scopes: str, **more: object) -> str:
+        """A new API key of this user: what it may do, or nothing for the default."""
+        body = {"name": uuid4().hex, **({"scopes": scopes} if scopes else {}), **more}
+        made = await self.http.post("/api/v1/auth/keys", json=body)
+        assert made.status_code == 201, made.text
+        return str(made.json()["key"])
 
     async def aclose(self) -> None:
         await self.http.aclose()

@@ -110,7 +110,7 @@ async def test_feedback(chat: Chat, stranger: Chat) -> None:
         ({"message": "x" * 100_001}, 413, "too_large", "100001"),
         ({"message": "x" * 1_000_000}, 413, "too_large", ""),
         ({"message": "x", "system_prompt": "\0"}, 422, "validation_error", "NUL"),
-        ({"message": "x", "model_source": "nobody"}, 404, "not_found", "openai, passages"),
+        ({"message": "x", "model_source": "nobody"}, 404, "not_found", "openai, local, ollama, passages"),
         ({"message": "x", "temperature": 3}, 422, "validation_error", "temperature"),
         ({"message": "x", "max_tokens": 0}, 422, "validation_error", "max_tokens"),
         ({"message": "x", "mesage": "x"}, 422, "validation_error", "mesage"),

@@ -11,13 +11,6 @@ from tests.fakes.upstream import Upstream
 SOON_S = 20
 
 
-async def closed(model: Upstream, aborted_before: int) -> None:
-    """Wait until the model server has lost its client."""
-    async with asyncio.timeout(SOON_S):
-        while model.stats.aborted == aborted_before:  # noqa: ASYNC110 - another thread counts
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
@@ -39,7 +32,7 @@ async def test_stop_closes_the_upstream(chat: Chat, model: Upstream, kind: str, 
         frames = await tail.rest()
     check(frames)
     assert (frames[-1].kind, frames[-1].data["finish_reason"]) == ("done", "stopped")
-    await closed(model, aborted)
+    await model.lost_client(aborted)
     message = await chat.message(frames)
     assert (message["status"], message["finish_reason"], message["content"]) == ("stopped", "stopped", text(frames))
     tokens = model.stats.tokens

@@ -93,7 +93,7 @@ def small_app() -> FastAPI:
     async def echo(body: dict[str, object], request: Request) -> dict[str, object]:
         return {"body": body, "left": (await asyncio.wait_for(request.receive(), 5))["type"]}
 
-    app.add_middleware(BodyLimit, max_message_chars=10, stall_timeout_s=0.05)
+    app.add_middleware(BodyLimit, max_message_chars=10, max_openai_mb=1, stall_timeout_s=0.05)
     return app
 
 

@@ -24,12 +24,20 @@ PUBLIC = {
     *("GET /health", "GET /ready", "GET /metrics"),
 }
 # Path parameters that name something that belongs to a user, and those that only say which part of it.
-IDS = {"conversation_id", "message_id", "run_id", "file_id"}
-PARTS = {"number": "1"}
+IDS = {"conversation_id", "message_id", "run_id", "file_id", "key_id"}
+PARTS = {"number": "1", "name": "model", "model": "any"}
+# What is everybody's, and so is not named by a parameter of its route.
+SHARED = {"GET /v1/models/{model}"}
+# What belongs to nobody and is looked after by administrators alone: everybody else gets 403.
+ADMIN_ONLY = {
+    *("POST /api/v1/models/pull", "GET /api/v1/models/pulls"),
+    *("DELETE /api/v1/models/pulls/{name}", "DELETE /api/v1/models/local/{name}"),
+}
 # A good body for each route that needs one, so that nothing but the owner is wrong with the request.
 BODIES: dict[str, dict[str, object]] = {
     "PATCH /api/v1/conversations/{conversation_id}": {"title": "mine now"},
     "PUT /api/v1/chat/messages/{message_id}/feedback": {"rating": -1},
+    "POST /api/v1/models/pull": {"name": "/nowhere/model.gguf"},
 }
 
 
@@ -66,7 +74,7 @@ def documented() -> list[Route]:
 
 
 ROUTES = documented()
-OWNED = [route for route in ROUTES if route.parameters]
+OWNED = [route for route in ROUTES if route.parameters and str(route) not in ADMIN_ONLY | SHARED]
 PRIVATE = [route for route in ROUTES if str(route) not in PUBLIC]
 # Removal comes last: all the others need the things to be there.
 ORDERED = sorted(OWNED, key=lambda route: (route.method == "DELETE", route.path))
@@ -96,13 +104,14 @@ async def ids(ann: Person) -> dict[str, str]:
         "message_id": answer["message"]["id"],
         "run_id": answer["run_id"],
         "file_id": file_id,
+        "key_id": (await ann.http.post("/api/v1/auth/keys", json={"name": "zeppelin"})).json()["id"],
     }
 
 
 def test_document_is_that_of_the_service() -> None:
     assert len(ROUTES) > 25
     assert len({str(route) for route in ROUTES}) == len(ROUTES)
-    assert {str(route) for route in ROUTES} >= PUBLIC | set(BODIES)
+    assert {str(route) for route in ROUTES} >= PUBLIC | ADMIN_ONLY | set(BODIES)
 
 
 @pytest.mark.parametrize("route", OWNED, ids=str)
@@ -122,6 +131,7 @@ async def test_what_is_anothers_is_not_found(route: Route, ann: Person, bob: Per
     for name in ("conversation_id", "file_id"):
         kind = name.removesuffix("_id") + "s"
         assert (await ann.http.get(f"/api/v1/{kind}/{ids[name]}")).status_code == 200, "and it is still there"
+    assert ids["key_id"] in (await ann.http.get("/api/v1/auth/keys")).text
 
 
 @pytest.mark.parametrize("route", [route for route in OWNED if route.method == "GET"], ids=str)
@@ -130,12 +140,18 @@ async def test_owner_finds_it_at_the_same_address(route: Route, ann: Person, ids
     assert (await ann.http.get(route.filled(ids))).status_code == 200
 
 
+@pytest.mark.parametrize("route", [route for route in ROUTES if str(route) in ADMIN_ONLY], ids=str)
+async def test_what_is_an_administrators_is_forbidden(route: Route, bob: Person, ids: dict[str, str]) -> None:
+    answer = await bob.http.request(route.method, route.filled(ids), json=BODIES.get(str(route)))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+
+
 @pytest.mark.parametrize("route", PRIVATE, ids=str)
 async def test_nobody_comes_in_without_a_token(route: Route, anybody: httpx.AsyncClient, ids: dict[str, str]) -> None:
     for headers in ({}, {"Authorization": "Bearer x.y.z"}):
         answer = await anybody.request(route.method, route.filled(ids), json=BODIES.get(str(route)), headers=headers)
         assert answer.status_code == 401, f"{answer.status_code}: {answer.text}"
-        assert answer.json()["error"]["code"] == "not_authenticated"
+        assert answer.json()["error"]["code"] in {"not_authenticated", "invalid_api_key"}
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if str(route) in PUBLIC], ids=str)
@@ -184,6 +200,7 @@ async def test_lists_searches_and_events_show_nothing_of_another(ann: Person, bo
         await bob.http.get("/api/v1/conversations"),
         await bob.http.get("/api/v1/conversations", params={"q": "zeppelin"}),
         await bob.http.get("/api/v1/files"),
+        await bob.http.get("/api/v1/auth/keys"),
         await bob.http.get("/api/v1/files", params={"q": "zeppelin"}),
         await bob.http.get("/api/v1/files", params={"conversation_id": ids["conversation_id"]}),
         *[await bob.search("zeppelin", mode=mode) for mode in ("hybrid", "dense", "text")],

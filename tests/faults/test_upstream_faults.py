@@ -8,8 +8,9 @@ import pytest
 from tests.api.people import Person
 from tests.chats import Chat, check, text
 from tests.conftest import NUMBERS
+from tests.fakes.http import sse
 from tests.fakes.raw import CHUNKED, END, UNTIL_CLOSE, Flood, Hang, Step, chunk, page, raw_upstream, token
-from tests.fakes.upstream import Upstream, sse
+from tests.fakes.upstream import Upstream
 from tests.processes import free_port
 from tests.service import Service
 
@@ -75,8 +76,9 @@ async def chat(service: Service) -> AsyncIterator[Chat]:
     await person.aclose()
 
 
-async def fails(chat: Chat, code: str, *, retried: bool, model: str = "m") -> str:
+async def fails(chat: Chat, code: str, *, retried: bool, model: str | None = None) -> str:
     """Ask with a stream and without. Gives the text that came before the fault."""
+    model = model or f"m{next(NUMBERS)}"  # a new one: what fails again and again is not asked for a while
     async with asyncio.timeout(BOUND_S):
         frames, whole = await asyncio.gather(
             chat.stream("a question", model=model), chat.ask("a question", model=model)
@@ -193,7 +195,7 @@ async def test_a_nul_in_the_answer(chat: Chat, relay: Relay) -> None:
 
 async def test_how_long_to_wait_is_passed_on(chat: Chat, relay: Relay, model: Upstream) -> None:
     relay.target = model.port
-    answer = await chat.ask(model="fake-e429-r60")
+    answer = await chat.ask(model="fake-e429-r59.6")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Request
 from pydantic import ValidationError
 
-from app.api.deps import AccountsDep, ClientAddress, CurrentUser
+from app.api.deps import AccountsDep, ClientAddress, CurrentUser, no_api_key
 from app.core.errors import ValidationFailed
 from app.schemas.auth import Credentials, RefreshRequest, Registration, TokenPair, UserOut
 from app.services.accounts import Tokens
@@ -22,6 +22,8 @@ LOGIN_BODY: Final[dict[str, Any]] = {
         },
     }
 }
+
+PASSWORD_ONLY: Final = [Depends(no_api_key)]
 
 
 async def credentials(request: Request) -> Credentials:
@@ -42,14 +44,14 @@ def pair(tokens: Tokens) -> TokenPair:
     return TokenPair(access_token=tokens.access, refresh_token=tokens.refresh, expires_in=tokens.expires_in_s)
 
 
-@router.post("/register", status_code=201)
+@router.post("/register", status_code=201, dependencies=PASSWORD_ONLY)
 async def register(body: Registration, accounts: AccountsDep, address: ClientAddress) -> UserOut:
     """Make an account. The first one is not an administrator's: that one is made at the first start."""
     user = await accounts.register(username=body.username, email=body.email, password=body.password, address=address)
     return UserOut.model_validate(user)
 
 
-@router.post("/login", openapi_extra=LOGIN_BODY)
+@router.post("/login", openapi_extra=LOGIN_BODY, dependencies=PASSWORD_ONLY)
 async def login(
     body: Annotated[Credentials, Depends(credentials)], accounts: AccountsDep, address: ClientAddress
 ) -> TokenPair:
@@ -57,13 +59,13 @@ async def login(
     return pair(await accounts.login(username=body.username, password=body.password, address=address))
 
 
-@router.post("/refresh")
+@router.post("/refresh", dependencies=PASSWORD_ONLY)
 async def refresh(body: RefreshRequest, accounts: AccountsDep) -> TokenPair:
     """A new pair of tokens. Each refresh token works once; a second use ends the sign-in."""
     return pair(await accounts.refresh(body.refresh_token))
 
 
-@router.post("/logout", status_code=204)
+@router.post("/logout", status_code=204, dependencies=PASSWORD_ONLY)
 async def logout(body: RefreshRequest, accounts: AccountsDep) -> None:
     """End this sign-in: its access tokens stop working at once."""
     await accounts.logout(body.refresh_token)

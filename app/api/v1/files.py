@@ -15,6 +15,7 @@ from app.crud.files import Filter
 from app.db.models import File
 from app.schemas.base import PageOf, Text
 from app.schemas.files import FileOut, PageOut, UploadForm
+from app.services.documents import Documents
 from app.services.uploads import UploadFields
 
 PageNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="counted from 1")]
@@ -54,23 +55,24 @@ async def list_files(
     conversation_id: UUID | None = None,
     status: FileStatus | None = None,
     q: Annotated[Text | None, Query(max_length=255, description="part of the name")] = None,
+    needs_reindex: Annotated[bool, Query(description="only those that another model embedded")] = False,
 ) -> PageOf[FileOut]:
     """Newest first."""
     which = Filter(conversation_id=conversation_id, status=status, name=q)
-    items, after = await documents.newest(user.user_id, which, limit=limit, cursor=cursor)
-    return PageOf(items=[FileOut.model_validate(file) for file in items], next_cursor=after)
+    items, after = await documents.newest(user.user_id, which, limit=limit, cursor=cursor, needs_reindex=needs_reindex)
+    return PageOf(items=[_shown(file, documents) for file in items], next_cursor=after)
 
 
 @router.get("/status/{file_id}")
 async def file_status(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
     """How far the reading of a file is: its step, pages and chunks, or why it failed."""
-    return FileOut.model_validate(await documents.get(user.user_id, file_id))
+    return _shown(await documents.get(user.user_id, file_id), documents)
 
 
 @router.get("/{file_id}")
 async def get_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
     """One file, without its text."""
-    return FileOut.model_validate(await documents.get(user.user_id, file_id))
+    return _shown(await documents.get(user.user_id, file_id), documents)
 
 
 @router.delete("/{file_id}", status_code=204)
@@ -82,7 +84,7 @@ async def delete_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep)
 
 @router.post("/{file_id}/retry", status_code=202)
 async def retry_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
-    """Read a failed or cancelled file again."""
+    """Read a failed or cancelled file again, or embed one again whose `needs_reindex` is true."""
     return FileOut.model_validate(await documents.retry(user.user_id, file_id))
 
 
@@ -111,6 +113,11 @@ async def get_content(file_id: UUID, user: CurrentUser, documents: DocumentsDep)
     """The file as it was uploaded, to be saved. Answers range requests."""
     file, path = await documents.content(user.user_id, file_id)
     return FileResponse(path, media_type=_safe_type(file), filename=file.name, headers=CONTENT_HEADERS)
+
+
+def _shown(file: File, documents: Documents) -> FileOut:
+    shown = FileOut.model_validate(file)
+    return shown.model_copy(update={"needs_reindex": True}) if documents.needs_reindex(file) else shown
 
 
 def _safe_type(file: File) -> str:

@@ -18,4 +18,5 @@ async def search(
         raise ValidationFailed("collection_ids and tags cannot narrow a search yet; name files with file_ids")
     file_ids = None if body.file_ids is None else await documents.ready(user.user_id, body.file_ids)
     found = await retriever.search(user.user_id, body.query, file_ids=file_ids, limit=body.limit, mode=body.mode)
-    return SearchAnswer(items=[SearchHit.model_validate(passage) for passage in found.passages], mode=found.mode)
+    items = [SearchHit.model_validate(passage) for passage in found.passages]
+    return SearchAnswer(items=items, mode=found.mode, text_only_files=found.text_only_files)
