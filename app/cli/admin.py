@@ -3,6 +3,8 @@
 import asyncio
 import secrets
 import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Final
@@ -11,16 +13,18 @@ import typer
 from pydantic import ValidationError
 
 from app.core import data_folder
-from app.core.enums import Role
-from app.core.errors import AppError
+from app.core.enums import Role, Scope
+from app.core.errors import AppError, NotFound
 from app.core.settings import Settings
 from app.crud import users
 from app.db.migrations import migrate
 from app.db.session import Database
+from app.schemas.api_keys import KeyRequest
 from app.schemas.auth import Registration
 from app.services.accounts import Accounts
+from app.services.keys import Keys
 
-ENDED: Final = "earlier sign-ins have ended"
+ENDED: Final = "earlier sign-ins have ended, and API keys are revoked"
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -59,22 +63,60 @@ def create(
     given = settings.auth.admin_password if name == settings.auth.admin_username else None
     wanted = Wanted(name, password or (given.get_secret_value() if given else None), reset_password)
     _check(name, wanted.password or "not chosen yet")
+    _run(_create(settings, wanted))
+
+
+@app.command()
+def key(
+    user: Annotated[str, typer.Option(help="Whose key.")],
+    name: Annotated[str, typer.Option(help="1 to 64 characters, by which its user knows it.")],
+    scope: Annotated[list[Scope] | None, typer.Option(help="May be given several times. [default: openai]")] = None,
+    expires_in_days: Annotated[int | None, typer.Option(help="1 to 365. [default: never]")] = None,
+) -> None:
+    """Make an API key for a user and print it, alone on a line, once."""
     try:
-        typer.echo(asyncio.run(_create(settings, wanted)))
+        wanted = KeyRequest(name=name, scopes=scope, expires_in_days=expires_in_days)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise typer.BadParameter(f"{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}") from None
+    _run(_make_key(Settings.load(), user, wanted))
+
+
+def _run(work: Coroutine[None, None, str]) -> None:
+    """Print what it gives, or the one sentence of its error."""
+    try:
+        typer.echo(asyncio.run(work))
     except AppError as error:
         typer.echo(error.message, err=True)
         raise typer.Exit(1) from None
 
 
-async def _create(settings: Settings, wanted: Wanted) -> str:
-    """Touches rows alone, so it needs no lock on the data folder."""
+@asynccontextmanager
+async def _rows(settings: Settings) -> AsyncIterator[Database]:
+    """The rows alone, so that no lock on the data folder is needed."""
     data_folder.make(settings.storage.data_dir)
     await migrate(settings.storage.migration_url)
     db = Database(settings.storage.rows_url)
     try:
-        return await _ensure(db, Accounts(db, settings.auth, data_dir=settings.storage.data_dir), wanted)
+        yield db
     finally:
         await db.aclose()
+
+
+async def _make_key(settings: Settings, username: str, wanted: KeyRequest) -> str:
+    async with _rows(settings) as db:
+        owner = await db.query(partial(users.by_username, username=username))
+        if owner is None:
+            raise NotFound(f"there is no user {username!r}")
+        days = wanted.expires_in_days
+        made = await Keys(db).create(owner.id, name=wanted.name, scopes=wanted.scopes, expires_in_days=days)
+        return made.text
+
+
+async def _create(settings: Settings, wanted: Wanted) -> str:
+    async with _rows(settings) as db:
+        accounts = Accounts(db, Keys(db), settings.auth, data_dir=settings.storage.data_dir)
+        return await _ensure(db, accounts, wanted)
 
 
 async def _ensure(db: Database, accounts: Accounts, wanted: Wanted) -> str:

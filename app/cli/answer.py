@@ -42,7 +42,7 @@ async def answer(question: Question, screen: Screen) -> None:
     """Index what is new, ask, print. Raises AppError when a file or the model failed, CannotStart."""
     settings = await asyncio.to_thread(Settings.load)
     logging.configure("DEBUG" if settings.server.log_level == "DEBUG" else "WARNING", "text")
-    build_pool(settings.llm).get(question.model_source)  # an unknown name is refused before any work
+    build_pool(settings).get(question.model_source)  # an unknown name is refused before any work
     async with AsyncExitStack() as stack:
         with screen.waiting("starting"):
             state = await _enter(stack, _own(settings))
@@ -59,11 +59,13 @@ def _own(settings: Settings) -> Settings:
     folder = settings.storage.data_dir
     data_folder.make(folder)
     here = {"data_dir": folder / "cli", "database_url": None, "alembic_database_url": None, "vectordb_path": None}
+    models = settings.model_files.local_model_path or folder / "models"  # those of the service, and no offer of one
     local = {"admin_username": LOCAL_USER, "admin_password": SecretStr(secrets.token_urlsafe())}
     return replace(
         settings,
         storage=settings.storage.model_copy(update=here),
         auth=settings.auth.model_copy(update=local),
+        model_files=settings.model_files.model_copy(update={"local_model_path": models, "hf_hub_offline": True}),
     )
 
 
@@ -112,7 +114,7 @@ async def _take(state: State, owner: UUID, path: Path) -> File:
         known = await file_rows.by_content(session, owner, await asyncio.to_thread(_sha256, path))
     if known is None:
         return await documents.upload(owner, path.name, _read(path), fields=_no_fields)
-    if known.status in {FileStatus.FAILED, FileStatus.CANCELLED}:
+    if known.status in {FileStatus.FAILED, FileStatus.CANCELLED} or documents.needs_reindex(known):
         return await documents.retry(owner, known.id)
     return known
 

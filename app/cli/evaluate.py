@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -17,15 +18,20 @@ from rich.table import Table
 
 from app.core.enums import SearchMode
 from app.core.errors import AppError, ValidationFailed
-from app.core.settings import DatabaseUrl, Settings
+from app.core.setting_types import DatabaseUrl
+from app.core.settings import DocumentSettings, Settings
 from app.db.migrations import migrate
 from app.db.session import Database
 from app.observability import logging
 from app.rag import evaluation
 from app.rag.embedders.minilm import MiniLM
+from app.rag.embedders.provider import ProviderEmbedder
 from app.rag.evaluation import Collection, Quality
 from app.rag.trial import Splitting, Trial
 from app.rag.vectors import ChromaProcess
+from app.services.indexing import UNLIMITED_TOKENS
+from app.services.llm.configured import build_pool
+from app.services.llm.embedders import build_embedder
 
 Qualities = Mapping[SearchMode, Quality]
 MODES = (SearchMode.TEXT, SearchMode.DENSE, SearchMode.HYBRID)
@@ -39,6 +45,16 @@ class Report(msgspec.Struct, frozen=True):
     embedder: str | None
     collections: dict[str, dict[SearchMode, Quality]]
     mean: dict[SearchMode, Quality]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What all collections are tried with."""
+
+    documents: DocumentSettings
+    embedder: MiniLM | ProviderEmbedder | None
+    database_url: str | None
+    progress: Progress
 
 
 @app.callback()
@@ -60,7 +76,10 @@ def retrieval(
         typer.Option(help="The database to try it on, such as postgresql://...; a temporary SQLite file by default."),
     ] = None,
 ) -> None:
-    """Show how well search by words, by meaning and by both finds what it should, in the BEIR layout."""
+    """Show how well search by words, by meaning and by both finds what it should, in the BEIR layout.
+
+    By meaning with the embedder of EMBEDDING_SOURCE, else the built-in one.
+    """
     logging.configure("WARNING", "text")
     try:
         report = asyncio.run(_measure(folder, _checked(database_url)))
@@ -86,38 +105,53 @@ def _checked(database_url: str | None) -> str | None:
 async def _measure(folder: Path, database_url: str | None) -> Report:
     found: dict[str, dict[SearchMode, Quality]] = {}
     collections = [evaluation.load(path) for path in evaluation.collections(folder)]
-    with Progress(
+    settings = Settings.load()
+    async with AsyncExitStack() as stack:
+        embedder = _embedder(stack, settings)
+        fingerprint = await embedder.identify() if embedder else None
+        progress = stack.enter_context(_progress())
+        attempt = Attempt(settings.documents, embedder, database_url, progress)
+        for collection in collections:
+            found[collection.name] = await _try(collection, attempt)
+    modes = found[collections[0].name]
+    mean = {mode: evaluation.mean([qualities[mode] for qualities in found.values()]) for mode in modes}
+    return Report(fingerprint, found, mean)
+
+
+def _embedder(stack: AsyncExitStack, settings: Settings) -> MiniLM | ProviderEmbedder | None:
+    pool = build_pool(settings)
+    stack.push_async_callback(pool.aclose)
+    embedder = build_embedder(settings.llm, pool) or (MiniLM() if MiniLM.available() else None)
+    if embedder is not None:
+        stack.push_async_callback(embedder.aclose)
+    return embedder
+
+
+def _progress() -> Progress:
+    return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
-    ) as progress:
-        for collection in collections:
-            found[collection.name] = await _try(collection, database_url, progress)
-    modes = found[collections[0].name]
-    mean = {mode: evaluation.mean([qualities[mode] for qualities in found.values()]) for mode in modes}
-    return Report(MiniLM.fingerprint if MiniLM.available() else None, found, mean)
+    )
 
 
-async def _try(collection: Collection, database_url: str | None, progress: Progress) -> dict[SearchMode, Quality]:
-    documents = Settings.load().documents
+async def _try(collection: Collection, attempt: Attempt) -> dict[SearchMode, Quality]:
+    documents, embedder, database_url = attempt.documents, attempt.embedder, attempt.database_url
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(TemporaryDirectory(prefix="llama-service-eval-")))
         url = database_url or f"sqlite+aiosqlite:///{scratch / 'rows.db'}"
         await migrate(url)
         db = Database(url)
         stack.push_async_callback(db.aclose)
-        minilm = MiniLM() if MiniLM.available() else None
-        vectors = None
-        if minilm is not None:
-            vectors = ChromaProcess(scratch / "vectors", prefix="trial")
-            stack.push_async_callback(minilm.aclose)
-            stack.push_async_callback(vectors.aclose)
-        splitting = Splitting(documents.chunk_size, documents.chunk_overlap, minilm, MiniLM.max_tokens)
-        trial = Trial(db, embedder=minilm, vectors=vectors, splitting=splitting)
+        vectors = ChromaProcess(scratch / "vectors", prefix="trial")
+        stack.push_async_callback(vectors.aclose)
+        max_tokens = embedder.max_tokens if embedder else UNLIMITED_TOKENS
+        splitting = Splitting(documents.chunk_size, documents.chunk_overlap, embedder, max_tokens)
+        trial = Trial(db, embedder=embedder, vectors=vectors, splitting=splitting)
         stack.push_async_callback(trial.forget)
-        return await _rank(trial, collection, progress, MODES if minilm else (SearchMode.TEXT,))
+        return await _rank(trial, collection, attempt.progress, MODES if embedder else (SearchMode.TEXT,))
 
 
 async def _rank(

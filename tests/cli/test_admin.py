@@ -101,6 +101,34 @@ def test_password_is_asked_for_on_a_terminal(tmp_path: Path) -> None:
     assert b"shown only now" not in said
 
 
+def test_key_is_made_beside_a_running_service_and_printed_alone(serve: Serve) -> None:
+    service = serve()
+    data = str(service.data_dir)
+    key = ("admin", "key", "--user", "admin", "--name")
+    made = run(*key, "nightly", "--scope", "chat", "--scope", "files", "--expires-in-days", "7", DATA_DIR=data)
+    assert made.returncode == 0, made.stderr
+    assert re.fullmatch(r"sk_[0-9a-f]{32}_[\w-]{43}\n", made.stdout)
+    headers = {"Authorization": f"Bearer {made.stdout.strip()}"}
+    assert httpx.get(f"{service.url}/api/v1/files", headers=headers, timeout=30).status_code == 200
+    listed = me(service.url, made.stdout.strip())
+    assert (listed.status_code, "sign in with a password" in listed.text) == (403, True)
+
+    again = run(*key, "nightly", DATA_DIR=data)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "named 'nightly'" in again.stderr
+    nobody = run("admin", "key", "--user", "nobody", "--name", "x", DATA_DIR=data)
+    assert (nobody.returncode, nobody.stderr) == (1, "there is no user 'nobody'\n")
+    for wrong in ([""], ["x", "--expires-in-days", "366"], ["x", "--scope", "all"]):
+        assert run(*key, *wrong, DATA_DIR=data).returncode == 2
+
+    reset = run("admin", "create", "--reset-password", "--password", "another password", DATA_DIR=data)
+    assert "API keys are revoked" in reset.stdout
+    service.stop()
+    service.start()
+    revoked = httpx.get(f"{service.url}/api/v1/files", headers=headers, timeout=30)
+    assert (revoked.status_code, "was revoked" in revoked.text) == (401, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

@@ -175,7 +175,7 @@ def test_second_question_waits_for_the_first(upstream: Upstream, data: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["Hello?", "--model-source", "nobody"], "unknown model_source 'nobody'; known: passages"),
+        (["Hello?", "--model-source", "nobody"], "unknown model_source 'nobody'; known: local, ollama, passages"),
         (["Hello?", "--file", "not-there.pdf"], "'not-there.pdf' does not exist"),
         (["Hello?", "--file", "/dev/null"], "not a regular file"),
         (["Hello?", "--file", "README.md", "--no-rag"], "--no-rag searches no files"),

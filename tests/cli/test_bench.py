@@ -10,14 +10,15 @@ import pytest
 
 from app.cli.bench import documents
 from app.cli.bench.load import Address, Tally, run_streams
+from tests import tiny_gguf
 from tests.cli.program import run
 
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-def measured(path: Path, *arguments: str) -> list[dict[str, Any]]:
+def measured(path: Path, *arguments: str | Path, **settings: str) -> list[dict[str, Any]]:
     """The tables of a run, by their JSON."""
-    done = run("bench", *arguments, "--json", path)
+    done = run("bench", *arguments, "--json", path, **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     tables: list[dict[str, Any]] = json.loads(path.read_text())["tables"]
     for table in tables:
@@ -50,6 +51,13 @@ async def counted(*parts: bytes, want: int) -> Tally:
 
 def frame(*indices: int) -> bytes:
     return b"".join(b'id: 1\nevent: delta\ndata: {"text":"%d@1f "}\n\n' % index for index in indices)
+
+
+def test_wires_are_read_whole(tmp_path: Path) -> None:
+    (table,) = measured(tmp_path / "wire.json", "wire", "--streams", "1,4", "--tokens", "50")
+    assert [(row["wire"], row["streams"], row["lost"]) for row in table["rows"]] == [
+        (name, count, 0) for name in ("openai", "ollama") for count in (1, 4)
+    ]
 
 
 async def test_whole_answer_has_no_faults() -> None:
@@ -114,9 +122,32 @@ def test_start_weighs_the_service_before_and_after_its_first_document(tmp_path: 
     assert 0 < before < found["memory with embeddings and vectors in use (PSS), peak"]
 
 
+def test_gguf_is_compared_with_xllamacpp_itself(tmp_path: Path) -> None:
+    model = tiny_gguf.chat(tmp_path / "m.gguf")
+    arguments = ("gguf", model, "--tokens", "20", "--rounds", "1")
+    speed, felt, memory = measured(tmp_path / "found.json", *arguments, LOCAL_THREADS="1")
+    assert [(row["what"], row["chats"]) for row in speed["rows"][:2]] == [("answers, tokens/s", n) for n in (1, 4)]
+    for row in speed["rows"][:3]:
+        assert row["ratio"] == pytest.approx(row["provider"] / row["direct"], rel=0.01)
+        assert row["direct CPU ms/token"] > 0
+        assert row["provider CPU ms/token"] > 0
+    assert [row["phase"] for row in felt["rows"]] == ["loading", "reading a long prompt", "4 answers", "unloading"]
+    assert all(row["lag max ms"] > 0 for row in felt["rows"])
+    before, loaded, unloaded = (row["MB"] for row in memory["rows"])
+    assert before < loaded > unloaded
+
+
+def test_gguf_that_is_none_cannot_be_measured(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(b"not a model")
+    done = run("bench", "gguf", path)
+    assert (done.returncode, "it is not a GGUF file" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (["gguf", "nowhere.gguf"], "does not exist"),
         (["relay", "--streams", "1,many"], "'1,many' is not a list of numbers"),
         (["ingest", "--documents", "odt-3"], "'odt-3' is not a list"),
         (["start", "--again", "0"], "greater than or equal to 1"),

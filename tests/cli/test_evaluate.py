@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.program import run
+from tests.fakes.embeddings import Embeddings
 
 CORPUS = [
     {"_id": "d1", "title": "Apples", "text": "are red and grow on trees"},
@@ -49,6 +50,23 @@ def test_prints_and_writes_the_figures_of_each_half_and_of_both(
     assert rows.count(["collection", "text", "dense", "hybrid"]) == 3
     assert rows.count(["mean", "0.6667", "1.0000", "1.0000"]) == 3
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.json", "sets"]
+
+
+def test_the_embedder_of_the_settings_is_measured(tmp_path: Path) -> None:
+    folder = write(tmp_path / "first")
+    report = tmp_path / "report.json"
+    with Embeddings() as server:
+        settings = {"OPENAI_BASE_URL": server.url, "EMBEDDING_SOURCE": "openai", "EMBEDDING_MODEL": "words-512"}
+        done = run("eval", "retrieval", folder, "--json", report, cwd=tmp_path, **settings)
+        assert done.returncode == 0, done.stderr
+        server.error = 401
+        refused = run("eval", "retrieval", folder, cwd=tmp_path, **settings)
+    figures = json.loads(report.read_bytes())
+    assert figures["embedder"] == "openai/words-512@512"
+    assert figures["mean"]["dense"]["recall_10"] == 1
+    assert refused.returncode == 2
+    assert "openai does not embed" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 def test_a_broken_collection_is_named_with_its_line(tmp_path: Path) -> None:

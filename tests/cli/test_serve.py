@@ -85,7 +85,7 @@ def test_uvicorn_serves_it_too(tmp_path: Path) -> None:
     child = Child(
         [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port)],
         log=tmp_path / "log",
-        env={**os.environ, "PYTHONPATH": str(ROOT), "DATA_DIR": str(tmp_path / "data")},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "DATA_DIR": str(tmp_path / "data"), "HF_HUB_OFFLINE": "1"},
         cwd=tmp_path,
     )
     try:

@@ -14,12 +14,17 @@ import typer
 import uvloop
 
 from app import __version__
+from app.cli.bench import faults as faults_bench
+from app.cli.bench import gguf as gguf_bench
 from app.cli.bench import ingest as ingest_bench
 from app.cli.bench import relay as relay_bench
 from app.cli.bench import start as start_bench
+from app.cli.bench import wire as wire_bench
 from app.cli.bench.ingest import Document
 from app.cli.bench.subject import SERVE, split
 from app.cli.bench.table import Table
+from app.core.errors import AppError
+from app.services.llm.gguf.reader import BadFile
 
 Tables = Coroutine[None, None, list[Table]]
 JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the same figures to this file.", dir_okay=False)]
@@ -31,9 +36,9 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def bench() -> None:
-    """Measure what tokens, documents and a start cost, on services of its own.
+    """Measure what tokens, documents, a start and a GGUF model cost.
 
-    Each command starts a service on a free loopback port with a new data folder, loads it and prints a table.
+    Most commands start a service on a free loopback port with a new data folder, load it and print a table.
 
     CPU seconds say most: other work on the machine hardly changes them. docs/benchmarks.md explains the figures.
     """
@@ -83,6 +88,41 @@ def start(
     _show("start", start_bench.start(serve, again, _say), json_path)
 
 
+@app.command()
+def wire(
+    streams: Annotated[str, typer.Option(help="How many streams at once; one row for each.")] = "1,16,64,256",
+    tokens: Annotated[int, typer.Option(help="Tokens of a stream.", min=1)] = 1000,
+    json_path: JsonOption = None,
+) -> None:
+    """Read answers by OpenAI's and Ollama's wire and do nothing with them: CPU per token."""
+    _show("wire", wire_bench.wire(_numbers(streams), tokens, _say), json_path)
+
+
+@app.command()
+def faults(
+    providers: Annotated[str, typer.Option(help=f"Kinds of servers: {', '.join(faults_bench.PROVIDERS)}.")] = ",".join(
+        faults_bench.PROVIDERS
+    ),
+    json_path: JsonOption = None,
+) -> None:
+    """Break the connection to a model's server in eight ways at three moments: how each chat ends, and when."""
+    chosen = [name.strip() for name in providers.split(",")]
+    if unknown := [name for name in chosen if name not in faults_bench.PROVIDERS]:
+        raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(faults_bench.PROVIDERS)}")
+    _show("faults", faults_bench.faults(chosen, _say), json_path)
+
+
+@app.command()
+def gguf(
+    model: Annotated[Path, typer.Argument(help="The .gguf file of a chat model.", exists=True, dir_okay=False)],
+    tokens: Annotated[int, typer.Option(help="Tokens of each answer.", min=1)] = 128,
+    rounds: Annotated[int, typer.Option(help="How often each is measured.", min=1)] = 5,
+    json_path: JsonOption = None,
+) -> None:
+    """Answer with a GGUF model: tokens per second against xllamacpp itself, what the event loop feels, and memory."""
+    _show("gguf", gguf_bench.gguf(model, tokens, rounds, _say), json_path)
+
+
 def _documents(given: str) -> list[Document]:
     found = [DOCUMENT.fullmatch(part.strip()) for part in given.split(",")]
     if not all(found):
@@ -102,6 +142,9 @@ def _show(name: str, measuring: Tables, json_path: Path | None) -> None:
         tables = uvloop.run(measuring)
     except (OSError, httpx.HTTPError) as error:  # a timeout is one, too
         typer.echo(f"The measurement failed: {error!r}", err=True)
+        raise typer.Exit(1) from None
+    except (AppError, BadFile) as error:
+        typer.echo(f"The model cannot be measured: {error}", err=True)
         raise typer.Exit(1) from None
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     typer.echo(f"llama-service {__version__}, {name}; {machine}\n")

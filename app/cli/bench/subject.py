@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -86,7 +86,13 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def service(where: Path, *, upstream_port: int | None = None, command: Sequence[str] = SERVE) -> Iterator[Service]:
+def service(
+    where: Path,
+    *,
+    upstream_port: int | None = None,
+    settings: Mapping[str, str] | None = None,
+    command: Sequence[str] = SERVE,
+) -> Iterator[Service]:
     """A started service, its settings the defaults but for these; not healthy yet."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
@@ -100,7 +106,9 @@ def service(where: Path, *, upstream_port: int | None = None, command: Sequence[
         "ADMIN_PASSWORD": PASSWORD,
         "JWT_ACCESS_TOKEN_EXPIRE_MINUTES": "600",
         "RATE_LIMIT_ENABLED": "false",
+        "HF_HUB_OFFLINE": "true",
         "PYTHONPATH": str(SOURCES),
+        **(settings or {}),
     }
     if upstream_port is not None:
         given |= {"OPENAI_BASE_URL": f"http://{LOOPBACK}:{upstream_port}/v1", "OPENAI_MODEL": "bench-n20-d0"}
