@@ -1,6 +1,7 @@
 import { getContext, setContext } from 'svelte';
 import { Api } from './api/client';
 import { faultOf } from './api/errors';
+import type { ModelRef, Pull } from './api/model-types';
 import type { StoredFile } from './api/types';
 import { ChatSession } from './chat/session.svelte';
 import { Account } from './stores/account.svelte';
@@ -9,6 +10,7 @@ import { moveDraft } from './stores/drafts';
 import { Feed } from './stores/feed';
 import { Files } from './stores/files.svelte';
 import { Models } from './stores/models.svelte';
+import { Pulls } from './stores/pulls.svelte';
 import { Route } from './stores/route.svelte';
 import { sentence } from './text';
 
@@ -26,17 +28,28 @@ export class App {
   route = new Route();
   conversations = new Conversations(this.api);
   models = new Models(this.api);
+  pulls = new Pulls(this.api, { say: (text) => this.say(text), ready: () => void this.models.load() });
   files = new Files(this.api, (text) => this.say(text));
   useFiles = $state(true);
   chat = new ChatSession(this.api, {
     say: (text) => this.say(text),
     opened: (id, isNew) => this.#opened(id, isNew),
     options: () => ({
-      ...(this.models.chosen ? { model_source: this.models.chosen.source, model: this.models.chosen.model ?? undefined } : {}),
+      ...(this.model ? { model_source: this.model.source, model: this.model.model ?? undefined } : {}),
       ...(this.useFiles ? {} : { use_rag: false }),
     }),
   });
-  feed = new Feed(this.api, { event: (name, data) => this.#event(name, data), back: () => this.#back(), poll: () => this.files.poll() });
+  feed = new Feed(this.api, { event: (name, data) => this.#event(name, data), back: () => this.#back(), poll: () => this.#poll() });
+
+  /** What the next question is asked of; null: the server's default. */
+  get model(): ModelRef | null {
+    const last = this.chat.path.findLast((turn) => turn.role === 'assistant' && turn.source);
+    return this.models.chosen(this.chat.conversationId, last?.asked ?? null);
+  }
+
+  get isAdmin(): boolean {
+    return this.account.user?.role === 'admin';
+  }
 
   /** The conversation that the new chat on this page has just become. */
   adopted: string | null = null;
@@ -72,7 +85,9 @@ export class App {
   start(): void {
     this.feed.start();
     void this.conversations.search('');
+    this.models.of(this.account.user?.id ?? '');
     void this.models.load();
+    if (this.isAdmin) void this.pulls.load().catch(() => undefined);
   }
 
   stop(): void {
@@ -107,13 +122,18 @@ export class App {
     if (isNew) {
       this.adopted = id;
       moveDraft(null, id);
+      this.models.settle(id);
       this.chat.conversationId = id;
       this.route.settle(id);
     }
   }
 
+  async #poll(): Promise<void> {
+    await Promise.all([this.files.poll(), this.pulls.poll()]);
+  }
+
   #back(): void {
-    void this.files.poll();
+    void this.#poll();
     void this.chat.refresh();
     void this.conversations.search(this.conversations.query);
   }
@@ -124,6 +144,7 @@ export class App {
       if (file.change === 'deleted') this.files.drop(file.id);
       else this.files.apply(file);
     }
+    if (name === 'model') this.pulls.apply(data as Pull);
     if (name === 'conversation') this.#conversationChanged(data as { id: string; change: string });
   }
 

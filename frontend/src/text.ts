@@ -29,7 +29,10 @@ export const pages = (from: number, to: number) => (from === to ? `page ${from}`
 export const count = (n: number, one: string, many = `${one}s`) => `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 
 /** An error of the API as a sentence of its own: a capital first, a full stop last. */
-export const sentence = (words: string) => words.charAt(0).toUpperCase() + words.slice(1) + (/[.!?…]$/.test(words) ? '' : '.');
+export const sentence = (words: string) => {
+  const isWord = /^\p{Ll}+(?=[\s,.:;!?]|$)(?!:\/)/u.test(words); // not a file, an address or a name with digits
+  return (isWord ? words.charAt(0).toUpperCase() + words.slice(1) : words) + (/[.!?…]$/.test(words) ? '' : '.');
+};
 
 const ITEM = /^\s*([-*•–]|\(?\d{1,3}[.)]|[A-Z][.)])\s/;
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Api, modelChoices } from '../src/api/client';
+import { Api } from '../src/api/client';
 import { faultOf, wayOut } from '../src/api/errors';
 import { keepToken, storedToken } from '../src/api/tokens';
 
@@ -103,13 +103,5 @@ describe('Api', () => {
     const fault = await new Api().conversation('x').catch(faultOf);
     expect(fault).toMatchObject({ code: 'not_found', message: 'it is not_found', request_id: 'q' });
     expect(wayOut(fault as never)).toContain('Reload');
-  });
-});
-
-describe('modelChoices', () => {
-  it('takes what it knows and leaves out the rest', () => {
-    const answer = { items: [{ source: 'openai', name: 'a' }, { source: 'passages', model: null }, { nothing: 1 }] };
-    expect(modelChoices(answer).map((choice) => choice.label)).toEqual(['a (openai)', 'passages']);
-    expect([modelChoices(null), modelChoices({}), modelChoices('x')]).toEqual([[], [], []]);
   });
 });

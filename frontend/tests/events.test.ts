@@ -14,6 +14,7 @@ function view(): AnswerView & { text: string } {
     finish: null,
     source: null,
     model: null,
+    fell: null,
     runId: null,
     text: '',
     append(text) {
@@ -60,9 +61,22 @@ it('shows what failed, and which model answers instead', () => {
   const fault = { code: 'upstream_timeout', message: 'late', retryable: true, request_id: 'q' };
   expect(after(run, { event: 'error', data: fault })).toMatchObject({ status: 'failed', fault, runId: null });
   const fallback: StreamEvent = { event: 'status', data: { stage: 'falling_back', model_source: 'passages' } };
-  expect(after(run, fallback)).toMatchObject({ source: 'passages', stage: fallback.data });
+  expect(after(run, fallback)).toMatchObject({
+    source: 'passages',
+    model: null,
+    stage: { ...fallback.data, from: 'openai/x' },
+    fell: { from: 'openai/x', reason: null },
+  });
 });
 
 it('ignores what a newer server may say', () => {
   expect(after(run, { event: 'tool', data: {} } as unknown as StreamEvent).status).toBe('streaming');
+});
+
+it('remembers what was asked first, over two fallbacks and from the stored figures', () => {
+  const to = (model_source: string): StreamEvent => ({ event: 'status', data: { stage: 'falling_back', model_source, reason: 'down' } });
+  const second = after(run, to('a'), to('b'));
+  expect(second).toMatchObject({ source: 'b', stage: { from: 'a' }, fell: { from: 'openai/x', reason: 'down' } });
+  const usage = { event: 'usage', data: { fell_back_from: 'openai/x' } } as StreamEvent;
+  expect(after(run, usage).fell).toEqual({ from: 'openai/x', reason: null });
 });

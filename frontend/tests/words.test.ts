@@ -25,6 +25,7 @@ it.each([
   [{ status: 'parsing', pages_total: 100, pages_done: 25 }, 'Reading page 25 of 100', 0.25],
   [{ status: 'embedding', chunks_total: 10, chunks_done: 5 }, 'Indexing passage 5 of 10', 0.5],
   [{ status: 'ready', pages_total: 1, chunks_total: 12 }, '1.2 MB · 1 page · 12 passages', 1],
+  [{ status: 'ready', needs_reindex: true }, '1.2 MB · found by its words alone: another model read it', 1],
   [{ status: 'failed', error: { code: 'x', message: 'it is locked' } }, 'It is locked.', null],
 ] as [Partial<StoredFile>, string, number | null][])('says how far a file is: %o', (change, words, part) => {
   expect(progressOf(file(change))).toEqual({ words, part });
@@ -34,6 +35,7 @@ it('words numbers', () => {
   expect([size(0), size(999), size(1500), size(52_428_800)]).toEqual(['0 B', '999 B', '1.5 kB', '52 MB']);
   expect([pages(3, 3), pages(3, 5), count(1, 'file'), count(1200, 'file')]).toEqual(['page 3', 'pages 3–5', '1 file', '1,200 files']);
   expect([sentence('no such file'), sentence('Done.')]).toEqual(['No such file.', 'Done.']);
+  expect([sentence('http://gpu:1/v1 is down'), sentence('sha256 is wrong')]).toEqual(['http://gpu:1/v1 is down.', 'sha256 is wrong.']);
 });
 
 it('groups days', () => {

@@ -1,7 +1,11 @@
 """The page by keyboard, for screen readers, on small screens, in light and dark."""
 
+import time
+from collections.abc import AsyncIterator
+from typing import Literal
+
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, BrowserContext, expect
 
 from tests.browser.visitor import Visitor
 from tests.service import Service
@@ -10,14 +14,32 @@ OTTERS = {"name": "otters.txt", "mimeType": "text/plain", "buffer": b"Sea otters
 FITS = "document.documentElement.scrollWidth <= innerWidth"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", [(1280, 800), (360, 640)])
-async def test_nothing_that_the_checker_finds(
-    browser: Browser, site: Service, axe: str, scheme: str, size: tuple[int, int]
-) -> None:
-    context = await browser.new_context(
-        color_scheme="dark" if scheme == "dark" else "light", viewport={"width": size[0], "height": size[1]}
-    )
+SCHEMES: list[Literal["light", "dark"]] = ["light", "dark"]
+SIZES = [(1280, 800), (360, 640)]
+
+
+@pytest.fixture(params=SIZES, ids=["wide", "phone"])
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    return request.param  # type: ignore[no-any-return]
+
+
+@pytest.fixture(params=SCHEMES)
+async def seen(
+    request: pytest.FixtureRequest, browser: Browser, size: tuple[int, int]
+) -> AsyncIterator[BrowserContext]:
+    """A browser profile in light or dark, wide or narrow."""
+    made = await browser.new_context(color_scheme=request.param, viewport={"width": size[0], "height": size[1]})
+    yield made
+    await made.close()
+
+
+async def check(visitor: Visitor, axe: str, view: str) -> None:
+    assert await visitor.violations(axe) == [], view
+    assert await visitor.page.evaluate(FITS), view
+
+
+async def test_nothing_that_the_checker_finds(seen: BrowserContext, site: Service, axe: str) -> None:
+    context = seen
     page = await context.new_page()
     await page.goto(site.url)
     await page.get_by_role("heading", name="Welcome back").wait_for()
@@ -47,7 +69,70 @@ async def test_nothing_that_the_checker_finds(
     await page.get_by_role("list", name="Your files").wait_for()
     assert await visitor.violations(axe) == [], "files"
     assert await page.evaluate(FITS)
-    await context.close()
+
+
+async def test_nothing_that_the_checker_finds_where_models_are_chosen(
+    seen: BrowserContext, house: Service, axe: str
+) -> None:
+    visitor = await Visitor.register(seen, house.url)
+    page = visitor.page
+    await visitor.picker.click()
+    await visitor.option("second/fake-n20").wait_for()
+    await check(visitor, axe, "the models")
+    await page.get_by_role("combobox").fill("straßenverzeichnisse")
+    await page.get_by_role("option", name="Überlange").wait_for()
+    await check(visitor, axe, "a model that was searched for")
+    await page.get_by_role("combobox").fill("unheard-of")
+    await page.get_by_role("option", name="Use “unheard-of” at second").wait_for()
+    await check(visitor, axe, "a name that is not listed")
+    await page.keyboard.press("Escape")
+    await visitor.ask("fake-q500-d50-n30-f200")
+    await page.get_by_text("How the model thought").last.click()
+    await visitor.settled()
+    await visitor.answers.last.locator(".usage summary").click()
+    await check(visitor, axe, "thoughts and figures")
+    await visitor.pick("lost/fake-q20")
+    await visitor.ask("Are you there?")
+    await visitor.answers.last.get_by_text("answered instead").wait_for()
+    await check(visitor, axe, "another model instead")
+
+
+async def test_nothing_that_the_checker_finds_in_the_settings(seen: BrowserContext, house: Service, axe: str) -> None:
+    admin = await Visitor.admin(seen, house.url)
+    page = admin.page
+    await page.goto(f"{house.url}/#/settings/models")
+    await page.get_by_role("heading", name="lost", exact=True).wait_for()
+    await check(admin, axe, "models")
+    await page.goto(f"{house.url}/#/settings/keys")
+    name = f"Schlüssel {time.time_ns()}"
+    await page.get_by_label("Name").fill(name)
+    await check(admin, axe, "a new key")
+    await page.get_by_role("button", name="Make key").click()
+    await page.locator("[data-key]").wait_for()
+    await check(admin, axe, "the key")
+    await page.get_by_role("button", name=f"Revoke {name}").click()
+    await check(admin, axe, "a question")
+    await page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    await admin.told(f"{name} revoked")
+    await page.goto(f"{house.url}/#/")
+    await admin.asked("fake-n3")
+    await page.goto(f"{house.url}/#/settings/usage")
+    await page.get_by_label("Whose usage").select_option("Everybody's")
+    await page.get_by_role("heading", name="By person").wait_for()
+    await page.get_by_text("As a table").click()
+    await check(admin, axe, "usage")
+
+
+async def test_nothing_that_the_checker_finds_without_a_model(seen: BrowserContext, bare: Service, axe: str) -> None:
+    admin = await Visitor.admin(seen, bare.url)
+    page = admin.page
+    await page.get_by_role("button", name="Download").wait_for()
+    await check(admin, axe, "the offer")
+    await page.goto(f"{bare.url}/#/settings/models")
+    await page.get_by_label("Name or address").fill("/no/such/Größe.gguf")
+    await page.get_by_role("button", name="Download").click()
+    await page.get_by_role("alert").wait_for()
+    await check(admin, axe, "a refused pull")
 
 
 async def test_by_keyboard_alone(visitor: Visitor) -> None:

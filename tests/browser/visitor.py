@@ -6,6 +6,8 @@ from typing import Any
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 
+from tests.service import ADMIN_PASSWORD
+
 PASSWORD = "a long enough password"
 NAMES = count(1)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -17,7 +19,7 @@ class Visitor:
     def __init__(self, page: Page, url: str, name: str) -> None:
         self.page, self.url, self.name = page, url, name
         self.complaints: list[str] = []
-        self.tolerated: tuple[str, ...] = ("/models/list",)  # a list of models is optional
+        self.tolerated: tuple[str, ...] = ()
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
@@ -31,6 +33,17 @@ class Visitor:
         await page.get_by_label("Username").fill(visitor.name)
         await page.get_by_label("Password", exact=True).fill(PASSWORD)
         await page.get_by_role("button", name="Create account").click()
+        await visitor.prompt.wait_for()
+        return visitor
+
+    @classmethod
+    async def admin(cls, context: BrowserContext, url: str) -> "Visitor":
+        """The administrator that the first start has made."""
+        visitor = cls(await context.new_page(), url, "admin")
+        await visitor.page.goto(url)
+        await visitor.page.get_by_label("Username").fill("admin")
+        await visitor.page.get_by_label("Password", exact=True).fill(ADMIN_PASSWORD)
+        await visitor.page.get_by_role("button", name="Sign in", exact=True).click()
         await visitor.prompt.wait_for()
         return visitor
 
@@ -63,6 +76,22 @@ class Visitor:
     def text(self) -> Locator:
         """The words of the last answer."""
         return self.answers.last.locator(".md")
+
+    @property
+    def picker(self) -> Locator:
+        """What opens the list of models, and says which one is chosen."""
+        return self.page.get_by_role("button", name="Model:")
+
+    def option(self, name: str) -> Locator:
+        """A line of the list of models, as `source/model`."""
+        source, _, model = name.partition("/")
+        group = self.page.get_by_role("group", name=source, exact=True)
+        return group.get_by_role("option").filter(has=self.page.get_by_text(model, exact=True))
+
+    async def pick(self, name: str) -> None:
+        """Choose a model, as `source/model`."""
+        await self.picker.click()
+        await self.option(name).click()
 
     async def ask(self, question: str) -> None:
         await self.prompt.fill(question)

@@ -1,9 +1,13 @@
 import { ApiError, errorFrom, errorOf, isAbort, unreachable } from './errors';
 import { forgetToken, keepAccess, keepToken, newestToken, oneTabAtATime, rotateToken, storedAccess, storedToken } from './tokens';
-import type { ChatBody, Conversation, Message, ModelChoice, Page, StoredFile, Tokens, User } from './types';
+import type { ModelList, ModelOffer, Pull } from './model-types';
+import type { ChatBody, Conversation, Message, Page, StoredFile, Tokens, User } from './types';
 import { upload, type Upload } from './upload';
 
 const BASE = '/api/v1';
+
+/** A name with slashes, such as `hub/owner/model`, as part of a path: the slashes stay. */
+const pathPart = (name: string) => name.split('/').map(encodeURIComponent).join('/');
 
 interface Options {
   body?: unknown;
@@ -91,9 +95,12 @@ export class Api {
 
   // ---- the rest
 
-  async models(): Promise<ModelChoice[]> {
-    return modelChoices(await this.json<unknown>('GET', '/models/list'));
-  }
+  models = () => this.json<ModelList>('GET', '/models/list');
+  offer = async () => (await this.json<{ offer: ModelOffer | null }>('GET', '/models/offer')).offer;
+  pulls = async () => (await this.json<Page<Pull>>('GET', '/models/pulls')).items;
+  pull = (name: string, model_source: string) => this.json<Pull>('POST', '/models/pull', { body: { name, model_source } });
+  cancelPull = ({ name, model_source }: Pull) =>
+    this.send('DELETE', `/models/pulls/${pathPart(name)}`, { query: { model_source } });
 
   events = (after: string, signal: AbortSignal) =>
     this.send('GET', '/events', { signal, headers: after ? { 'Last-Event-ID': after } : {} });
@@ -187,18 +194,4 @@ export class Api {
     } while (cursor);
     return items;
   }
-}
-
-/** Takes a list of models in any of the shapes that servers give; what it does not know, it leaves out. */
-export function modelChoices(answer: unknown): ModelChoice[] {
-  const list = Array.isArray(answer) ? answer : ((answer as Record<string, unknown>)?.items ?? []);
-  const choices: ModelChoice[] = [];
-  for (const row of Array.isArray(list) ? (list as Record<string, unknown>[]) : []) {
-    const source = row.source ?? row.model_source ?? row.provider;
-    if (typeof source !== 'string') continue;
-    const name = row.model ?? row.name ?? row.id;
-    const model = typeof name === 'string' && name !== source ? name : null;
-    choices.push({ source, model, label: model ? `${model} (${source})` : source });
-  }
-  return choices;
 }

@@ -57,6 +57,7 @@ const WAY_OUT: Record<string, string> = {
   upstream_timeout: 'The model took too long. Try again, or choose another model.',
   context_overflow: 'The question and its passages are too long for this model. Shorten the question or start a new chat.',
   model_unavailable: 'Choose another model, or try again later.',
+  forbidden: 'Only administrators may do this. Ask one of them.',
   too_large: 'Send less text or a smaller file.',
   storage_full: 'The server has no space left. Delete files you no longer need, or tell your administrator.',
   not_authenticated: 'Sign in again.',

@@ -46,6 +46,13 @@ export interface Usage {
   counted_by: 'provider' | 'tokenizer' | 'estimate';
   ttft_ms: number | null;
   tokens_per_s: number | null;
+  queue_ms?: number | null;
+  prompt_ms?: number | null;
+  /** US dollars; null: no price is known. */
+  cost?: number | null;
+  attempts?: number;
+  /** `source/model` that was asked first and did not answer. */
+  fell_back_from?: string | null;
 }
 
 export interface Fault {
@@ -88,12 +95,7 @@ export interface StoredFile {
   error: { code: string; message: string } | null;
   conversation_id: string | null;
   created_at: string;
-}
-
-export interface ModelChoice {
-  source: string;
-  model: string | null;
-  label: string;
+  needs_reindex?: boolean;
 }
 
 export interface ChatBody {
@@ -130,7 +132,7 @@ export type StreamEvent =
         progress?: number;
         attempt?: number;
         model_source?: string;
-        model?: string;
+        model?: string | null;
         reason?: string;
       };
     }

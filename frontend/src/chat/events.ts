@@ -1,10 +1,19 @@
 import type { Fault, MessageStatus, Source, StatusData, StreamEvent, Usage } from '../api/types';
 
+/** `from`: what did not answer, when another is asked instead. */
+export type ShownStage = StatusData & { from?: string };
+
+/** That another model answered: which one was asked first, and why it did not, as far as is known. */
+export interface Fell {
+  from: string;
+  reason: string | null;
+}
+
 /** What an event may change. `Turn` is one; tests bring a plain object. */
 export interface AnswerView {
   id: string;
   status: MessageStatus;
-  stage: StatusData | null;
+  stage: ShownStage | null;
   sources: Source[];
   unsupported: number[];
   usage: Usage | null;
@@ -12,6 +21,7 @@ export interface AnswerView {
   finish: string | null;
   source: string | null;
   model: string | null;
+  fell: Fell | null;
   runId: string | null;
   append(text: string): void;
   think(text: string): void;
@@ -28,11 +38,11 @@ export function applyEvent(answer: AnswerView, { event, data }: StreamEvent): vo
       answer.runId = data.run_id;
       answer.source = data.model_source;
       answer.model = data.model;
+      answer.fell = null;
       return;
     case 'status':
       answer.stage = data;
-      if (data.model_source) answer.source = data.model_source;
-      if (data.model) answer.model = data.model;
+      if (data.stage === 'falling_back') fallBack(answer, data);
       return;
     case 'sources':
       answer.sources = data;
@@ -48,6 +58,7 @@ export function applyEvent(answer: AnswerView, { event, data }: StreamEvent): vo
       return;
     case 'usage':
       answer.usage = data;
+      if (data.fell_back_from) answer.fell ??= { from: data.fell_back_from, reason: null };
       return;
     case 'done':
       answer.settle();
@@ -65,3 +76,14 @@ export function applyEvent(answer: AnswerView, { event, data }: StreamEvent): vo
       return event satisfies never; // a newer server may say more; it is not an error
   }
 }
+
+function fallBack(answer: AnswerView, data: StatusData): void {
+  const from = joined(answer.source, answer.model);
+  answer.stage = { ...data, from };
+  answer.fell ??= { from, reason: data.reason ?? null };
+  answer.source = data.model_source ?? answer.source;
+  answer.model = data.model ?? null;
+}
+
+/** `source/model`, as the API writes it. */
+export const joined = (source: string | null, model: string | null): string => [source, model].filter(Boolean).join('/');

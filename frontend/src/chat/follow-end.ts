@@ -1,7 +1,10 @@
 const NEAR_PX = 24;
 
-/** Keeps the end of the content in view until the reader scrolls up, and again once they are back at the end. */
-export function followEnd(node: HTMLElement, onchange: (pinned: boolean) => void) {
+/**
+ * Keeps the end of the content in view until the reader scrolls up, and again once they are back at the end. `wanted` false:
+ * what is there is read from its beginning.
+ */
+export function followEnd(node: HTMLElement, onchange: (pinned: boolean) => void, wanted = () => true) {
   let pinned = true;
   let written = -1;
   let lastTop = node.scrollTop;
@@ -12,7 +15,7 @@ export function followEnd(node: HTMLElement, onchange: (pinned: boolean) => void
     onchange(value);
   };
   const pin = () => {
-    if (!pinned) return;
+    if (!pinned || !wanted()) return;
     written = end();
     node.scrollTop = written;
     lastTop = node.scrollTop;

@@ -198,7 +198,7 @@ export class ChatSession {
     if (event.event === 'run') this.#named(answer, event.data, question);
     applyEvent(answer, event);
     if (event.event === 'run' && answer.stopping) void this.#stop(answer);
-    if (event.event === 'delta' && answer.stage) answer.stage = null;
+    if ((event.event === 'delta' || event.event === 'reasoning') && answer.stage) answer.stage = null;
     if (event.event === 'done') this.hooks.say(answer.status === 'stopped' ? 'Answer stopped' : 'Answer finished');
     if (event.event === 'error') this.hooks.say('The answer failed');
   }

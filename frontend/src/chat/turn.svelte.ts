@@ -1,5 +1,8 @@
 import { flushSync } from 'svelte';
-import type { Fault, Message, MessageStatus, Source, StatusData, Usage } from '../api/types';
+import type { ModelRef } from '../api/model-types';
+import type { Fault, Message, MessageStatus, Source, Usage } from '../api/types';
+import { refOf } from '../stores/model-options';
+import type { Fell, ShownStage } from './events';
 import { FrameWriter } from './frames';
 
 let keys = 0;
@@ -17,7 +20,7 @@ export class Turn {
   content = $state('');
   reasoning = $state('');
   status = $state<MessageStatus>('complete');
-  stage = $state.raw<StatusData | null>(null);
+  stage = $state.raw<ShownStage | null>(null);
   sources = $state.raw<Source[]>([]);
   unsupported = $state.raw<number[]>([]);
   usage = $state.raw<Usage | null>(null);
@@ -25,6 +28,7 @@ export class Turn {
   finish = $state<string | null>(null);
   source = $state<string | null>(null);
   model = $state<string | null>(null);
+  fell = $state.raw<Fell | null>(null);
   runId = $state<string | null>(null);
   /** The connection to the run is being made again. */
   lost = $state(false);
@@ -49,6 +53,7 @@ export class Turn {
     turn.sources = distinct(message.sources ?? []);
     turn.unsupported = turn.sources.filter((s) => s.supported === false).map((s) => s.n);
     turn.usage = message.usage;
+    turn.fell = message.usage?.fell_back_from ? { from: message.usage.fell_back_from, reason: null } : null;
     turn.fault = message.error;
     turn.finish = message.finish_reason;
     turn.source = message.model_source;
@@ -73,6 +78,12 @@ export class Turn {
     return this.status === 'streaming';
   }
 
+  /** What was asked, whatever answered. The passages are what answers when there is no model: nobody asked them. */
+  get asked(): ModelRef | null {
+    if (this.fell) return refOf(this.fell.from) ?? { source: this.fell.from, model: null };
+    return this.source && this.source !== 'passages' ? { source: this.source, model: this.model } : null;
+  }
+
   append(text: string): void {
     this.#text += text;
     this.#writer.later();
@@ -94,6 +105,7 @@ export class Turn {
     this.fault = null;
     this.finish = null;
     this.usage = null;
+    this.fell = null;
     this.stage = null;
     this.stopping = false;
     this.lost = false;

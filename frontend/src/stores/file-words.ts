@@ -31,5 +31,6 @@ function readyWords(file: StoredFile): string {
   const parts = [size(file.size_bytes)];
   if (file.pages_total) parts.push(count(file.pages_total, 'page'));
   if (file.chunks_total) parts.push(count(file.chunks_total, 'passage'));
+  if (file.needs_reindex) parts.push('found by its words alone: another model read it');
   return parts.join(' · ');
 }

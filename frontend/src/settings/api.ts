@@ -1,0 +1,81 @@
+import type { Api } from '../api/client';
+import type { Page } from '../api/types';
+
+/** What the settings pages ask for; loaded with them. */
+
+export interface AddressStatus {
+  address: string;
+  reachable: boolean;
+  latency_ms: number | null;
+  busy: number;
+  breaker: Breaker;
+  cooling_s: number;
+  last_error: string | null;
+}
+export type Breaker = 'closed' | 'open' | 'half_open' | null;
+
+export interface SourceStatus {
+  configured: boolean;
+  is_default: boolean;
+  reachable: boolean;
+  latency_ms: number | null;
+  default_model: string | null;
+  /** How many it lists. */
+  models: number;
+  loaded: string[];
+  running: number;
+  waiting: number;
+  max_concurrent: number | null;
+  breaker: Breaker;
+  last_error: string | null;
+  addresses: AddressStatus[];
+}
+
+export const SCOPES = ['openai', 'chat', 'files', 'models', 'stats'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export interface ApiKey {
+  id: string;
+  name: string;
+  scopes: Scope[];
+  prefix: string;
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+}
+export type KeyMade = Pick<ApiKey, 'id' | 'name' | 'scopes' | 'created_at' | 'expires_at'> & { key: string };
+
+export interface Figures {
+  messages: number;
+  failed: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  estimated: number;
+  cost: number | null;
+}
+export type ModelFigures = Figures & { model_source: string; model: string | null };
+export type DayFigures = ModelFigures & { day: string };
+
+export interface Stats {
+  from: string;
+  to: string;
+  totals: Figures;
+  models: ModelFigures[];
+  days: DayFigures[];
+  truncated?: boolean;
+  users?: number;
+  accounts?: number;
+  per_user?: (Figures & { username: string })[];
+  storage?: { files: number; bytes: number };
+}
+
+export const statusOf = (api: Api) => api.json<Record<string, SourceStatus>>('GET', '/models/status');
+export const removeLocal = (api: Api, name: string) => api.send('DELETE', `/models/local/${encodeURIComponent(name)}`);
+
+export const keysOf = async (api: Api) => (await api.json<Page<ApiKey>>('GET', '/auth/keys')).items;
+export const makeKey = (api: Api, body: { name: string; scopes: Scope[]; expires_in_days?: number }) =>
+  api.json<KeyMade>('POST', '/auth/keys', { body });
+export const revokeKey = (api: Api, id: string) => api.send('DELETE', `/auth/keys/${id}`);
+
+export const stats = (api: Api, whose: 'user' | 'system', from: string, to: string) =>
+  api.json<Stats>('GET', `/stats/${whose}`, { query: { from, to } });
