@@ -38,10 +38,13 @@ ROOTS = {
     "app/rag/chroma.py": "the root of one request to the vectors' process: it fails, the process goes on",
     "app/rag/embedders/worker.py": "the root of one batch in the embedding thread: it fails, the thread goes on",
     "app/rag/parse_child.py": "the root of the parsing process: it says why and ends",
+    "app/services/answering.py": "the root of an answer's task: its reader learns of the end",
     "app/services/documents.py": "the root of a removal beside the request: reconciliation does it again",
     "app/services/generation.py": "the root of a run's task: records the failure and ends the run",
     "app/services/ingestion.py": "the root of a job: the file's row says why it failed",
     "app/services/jobs/runtime.py": "the root of the sweep: the next one does it again",
+    "app/services/keys.py": "the root of the note of when keys were used: the next minute's use notes it again",
+    "app/services/pulls.py": "the root of a pull: it fails and says so, the others go on",
     "app/services/reconciliation.py": "the root of the reconciliation: the next one does it again",
 }
 

@@ -9,9 +9,11 @@ import pytest
 
 from app.cli import COMMANDS
 from app.core import errors
-from app.core.enums import CountedBy, FinishReason, Stage
+from app.core.enums import CountedBy, FinishReason, PullState, Stage
 from app.core.errors import AppError
 from app.schemas.chat import Source, SourcesFound, StreamEvent
+from app.schemas.models import PullOut
+from app.services.llm.store.choice import ORDER
 from tests.service import SETTINGS
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +54,13 @@ def test_closed_sets_are_listed(event: str, words: type[Stage] | type[CountedBy]
     text = next(" ".join(cells) for cells in rows("Events of a run") if cells[0].strip("` ") == event)
     for word in words:
         assert re.search(rf"\b{word}\b", text)
+
+
+def test_pulls_are_described_with_their_fields_states_and_order() -> None:
+    section = " ".join(API.split("## Pulling models\n")[1].split("\n## ")[0].split())
+    assert ", ".join(ORDER) + "." in section
+    for word in (*PullOut.model_fields, *PullState):
+        assert re.search(rf"\b{word}\b", section), word
 
 
 def test_readme_names_every_command_and_only_real_settings() -> None:
