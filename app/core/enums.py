@@ -68,6 +68,16 @@ class FileStatus(StrEnum):
         return self in {FileStatus.READY, FileStatus.FAILED, FileStatus.CANCELLED}
 
 
+class PageState(StrEnum):
+    """What became of one page of a file."""
+
+    READ = "read"
+    OCR = "ocr"  # its text was recognised on a picture
+    EMPTY = "empty"
+    NEEDS_OCR = "needs_ocr"  # a picture of text, which nobody has read
+    FAILED = "failed"
+
+
 class SearchMode(StrEnum):
     HYBRID = "hybrid"
     DENSE = "dense"

@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from app.core.enums import FileStatus
+from app.core.passages import spoken
 from app.crud import bm25, chunks_bm25, chunks_fts5
 from app.crud.bm25 import Place, Scored
 from app.crud.files import embedder_of
 from app.crud.terms import analyse, query_terms
-from app.db.models import Chunk, File
+from app.db.models import Chunk, File, FilePage
 
 COLUMNS = [column.key for column in Chunk.__table__.columns if column.key not in {"id", "terms"}]
 
@@ -37,6 +38,8 @@ class Located:
     char_from: int
     char_to: int
     text: str
+    context: str
+    page_label: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,9 @@ async def add(session: AsyncSession, rows: Sequence[Chunk]) -> None:
     """Store chunks of one owner and index their words. Sets `terms`. A chunk that is already there stays as it is."""
     if not rows:
         return
-    terms = await asyncio.to_thread(lambda: [analyse(row.text) for row in rows])
+    terms = await asyncio.to_thread(lambda: [analyse(spoken(row.context or "", row.text)) for row in rows])
     values = [
-        {"terms": len(words), **{key: getattr(row, key) for key in COLUMNS}}
+        {**{key: getattr(row, key) for key in COLUMNS}, "context": row.context or "", "terms": len(words)}
         for row, words in zip(rows, terms, strict=True)
     ]
     new = sqlite.insert(Chunk) if _is_sqlite(session) else postgresql.insert(Chunk)
@@ -143,11 +146,14 @@ def by_places(session: Session, owner: UUID, places: Sequence[Place]) -> list[Lo
             Chunk.char_from,
             Chunk.char_to,
             Chunk.text,
+            Chunk.context,
+            FilePage.label,
         )
         .join(File, File.id == Chunk.file_id)
+        .outerjoin(FilePage, and_(FilePage.file_id == Chunk.file_id, FilePage.number == Chunk.page_from))
         .where(or_(*at, false()), File.user_id == owner, File.status == FileStatus.READY)
     )
-    return [Located(*row) for row in rows]
+    return [Located(*cast(Sequence[Any], row)) for row in rows]
 
 
 def searchable(session: Session, owner: UUID, file_ids: Sequence[UUID] | None, space: str | None = None) -> Searchable:

@@ -5,21 +5,45 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from app.core.enums import PageState
+from app.core.passages import spoken
+
 PAGE_SEPARATOR = "\f"
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The text of one page. `number` counts from 1. `needs_ocr`: a picture of text, which nobody has read."""
+    """The text of one page. `number` counts from 1.
+
+    `label` is what people call it when that is no number: a sheet's name, a chapter's title. `needs_ocr`: a picture
+    of text, which nobody has read. `by_ocr`: the text was recognised on a picture. `failure`: why it was not read.
+    """
 
     number: int
     text: str
     needs_ocr: bool = False
+    label: str | None = None
+    by_ocr: bool = False
+    failure: str | None = None
+
+    @property
+    def state(self) -> PageState:
+        if self.failure is not None:
+            return PageState.FAILED
+        if self.by_ocr:
+            return PageState.OCR
+        if self.needs_ocr:
+            return PageState.NEEDS_OCR
+        return PageState.READ if self.text.strip() else PageState.EMPTY
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A passage of a file, with where it stands. `ordinal` counts from 0."""
+    """A passage of a file, with where it stands. `ordinal` counts from 0.
+
+    `context` is said before the text wherever it is embedded, indexed or shown to a model, and is not part of it: the
+    header of the table that the passage is cut from.
+    """
 
     ordinal: int
     page_from: int
@@ -27,6 +51,12 @@ class Chunk:
     char_from: int
     char_to: int
     text: str
+    context: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """What is embedded and indexed."""
+        return spoken(self.context, self.text)
 
 
 class ParseError(Exception):

@@ -19,7 +19,7 @@ import msgspec
 
 from app.rag.loaders import LOADERS
 from app.rag.pages import Page, ParseError
-from app.rag.readers.clean import clean
+from app.rag.readers.clean import clean, clean_label
 
 PAGE_BYTES = 20 << 20
 TEXT_BYTES = 200 << 20
@@ -38,6 +38,9 @@ class PageFrame(msgspec.Struct, tag="page", frozen=True):
     number: int
     text: str
     needs_ocr: bool
+    label: str | None = None
+    by_ocr: bool = False
+    failure: str | None = None
 
 
 class ErrorFrame(msgspec.Struct, tag="error", frozen=True):
@@ -91,7 +94,9 @@ def _frames(path: Path, media_type: str, first: int) -> Iterator[Frame]:
         yield TotalFrame(total)
     size, last, found, pictures = 0, first - 1, False, 0
     for page in loader.pages(path, first):
-        frame = PageFrame(page.number, clean(page.text), page.needs_ocr)
+        frame = PageFrame(
+            page.number, clean(page.text), page.needs_ocr, clean_label(page.label), page.by_ocr, page.failure
+        )
         size += _checked_size(frame, size)
         last, found, pictures = page.number, found or not _blank(frame.text), pictures + page.needs_ocr
         yield frame

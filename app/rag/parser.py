@@ -95,7 +95,7 @@ class _Reading:
             raise ParseError("too_much_text", f"the file has more than {TEXT_BYTES >> 20} MB of text; split it")
         if self._seen % PAGES_PER_WALL == 0:
             self._left_s = self._limits.wall_s
-        return Page(frame.number, frame.text, frame.needs_ocr)
+        return Page(frame.number, frame.text, frame.needs_ocr, frame.label, frame.by_ocr, frame.failure)
 
     async def _next_frame(self) -> Frame:
         out = cast(asyncio.StreamReader, self._child.stdout)

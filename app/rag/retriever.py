@@ -38,6 +38,8 @@ class Passage:
     score: float
     dense_rank: int | None
     text_rank: int | None
+    context: str = ""
+    page_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,4 +202,6 @@ def _passage(row: Located, score: float, dense_rank: int | None, text_rank: int 
         score=score,
         dense_rank=dense_rank,
         text_rank=text_rank,
+        context=row.context,
+        page_label=row.page_label,
     )

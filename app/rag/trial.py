@@ -93,6 +93,7 @@ class Trial:
             char_from=piece.char_from,
             char_to=piece.char_to,
             text=piece.text,
+            context=piece.context,
             fingerprint="trial",
         )
 

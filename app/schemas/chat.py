@@ -93,8 +93,8 @@ class StatusChanged(Event, frozen=True):
     reason: str | None = None
 
 
-class Source(msgspec.Struct, frozen=True):
-    """A passage that was sent to the model, numbered as in the prompt."""
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A passage that was sent to the model, numbered as in the prompt. `context` belongs before its text."""
 
     n: int
     file_id: UUID
@@ -105,6 +105,8 @@ class Source(msgspec.Struct, frozen=True):
     char_to: int
     text: str
     score: float
+    context: str = ""
+    page_label: str | None = None
 
 
 class SourcesFound(Event, frozen=True):

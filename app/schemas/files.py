@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.core.enums import FileStatus, SearchMode
+from app.core.enums import FileStatus, PageState, SearchMode
 from app.schemas.base import Answer, Body, Stamped, Text
 
 
@@ -46,6 +46,9 @@ class PageOut(Answer):
     pages_total: int | None
     char_from: int
     text: str
+    label: str | None = Field(None, description="a sheet's name, a chapter's title")
+    state: PageState = PageState.READ
+    reason: str | None = Field(None, description="why it could not be read")
 
 
 class SearchRequest(Body):
@@ -70,6 +73,8 @@ class SearchHit(Answer):
     score: float
     dense_rank: int | None
     text_rank: int | None
+    context: str = Field("", description="what belongs before the text, such as the header of its table")
+    page_label: str | None = Field(None, description="what people call the first page when it is no number: a sheet")
 
 
 class SearchAnswer(Answer):

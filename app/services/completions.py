@@ -21,8 +21,8 @@ from app.rag.retriever import Retriever
 from app.schemas.chat import Source as Passage
 from app.services import ledger
 from app.services.answering import Answering, Order, Record
-from app.services.grounding import find_sources
-from app.services.llm.base import CountsTokens, Generation, Options, PassageText, Turn
+from app.services.grounding import find_sources, passage_texts
+from app.services.llm.base import CountsTokens, Generation, Options, Turn
 from app.services.llm.pool import Pool
 from app.services.llm.source import Source
 from app.services.meter import Meter
@@ -132,7 +132,7 @@ def _request(asked: Asked, model: str | None, sources: Sequence[Passage] | None)
     else:
         turns.insert(0, Turn("system", ledger.SYSTEM + said))
         written.insert(0, _raw(turns[0]))
-    passages = [PassageText(s.n, s.file_name, s.page_from, s.page_to, s.text) for s in sources]
+    passages = passage_texts(sources)
     return replace(request, turns=turns, written=written, passages=passages, searched=True)
 
 

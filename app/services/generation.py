@@ -30,10 +30,10 @@ from app.schemas.chat import (
 )
 from app.services import outcome
 from app.services.fitting import count_written, fit
-from app.services.grounding import find_sources
+from app.services.grounding import find_sources, passage_texts
 from app.services.ledger import Prompt
 from app.services.llm import source as llm
-from app.services.llm.base import Delta, Generation, Options, PassageText
+from app.services.llm.base import Delta, Generation, Options
 from app.services.llm.pool import Pool
 from app.services.llm.queue import Ticket
 from app.services.meter import Meter
@@ -216,7 +216,7 @@ class RunTask:
             turns=prompt.turns,
             model=self._asked.model,
             options=Options(temperature=request.temperature, max_tokens=request.max_tokens),
-            passages=[PassageText(s.n, s.file_name, s.page_from, s.page_to, s.text) for s in prompt.sources],
+            passages=passage_texts(prompt.sources),
             searched=bool(self.turn.file_ids),
         )
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.rag.retriever import Retriever
 from app.schemas.chat import Source
+from app.services.llm.base import PassageText
 
 PASSAGES: Final = 8  # of at most 1,000 characters each: the right page is there as often as more of them would have it
 
@@ -26,6 +27,13 @@ async def find_sources(
             char_to=p.char_to,
             text=p.text,
             score=round(p.score, 4),
+            context=p.context,
+            page_label=p.page_label,
         )
         for n, p in enumerate(found.passages, 1)
     ]
+
+
+def passage_texts(sources: Sequence[Source]) -> list[PassageText]:
+    """For providers that answer from passages alone."""
+    return [PassageText(s.n, s.file_name, s.page_from, s.page_to, s.text, s.page_label) for s in sources]

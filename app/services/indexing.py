@@ -108,7 +108,7 @@ class Index:
             logger.warning("search is not ready: {}", error)
 
     async def _add(self, embedder: Embedder, vectors: VectorStore, file: File, chunks: Sequence[Chunk]) -> None:
-        found = await embedder.embed([chunk.text for chunk in chunks], urgency="document")
+        found = await embedder.embed([chunk.spoken for chunk in chunks], urgency="document")
         ordinals = [chunk.ordinal for chunk in chunks]
         await vectors.add(file.user_id, file.id, ordinals, found, space=embedder_of(file.fingerprint))
 

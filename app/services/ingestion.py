@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from uuid import UUID
 
 from loguru import logger
@@ -32,6 +33,8 @@ from app.services.progress import FileProgress
 PAGES_PER_STEP = 16
 CHARS_PER_STEP = 1 << 20
 CHUNKS_PER_STEP = 32
+MAX_LABEL_CHARS = 200
+MAX_REASON_CHARS = 500
 
 
 class Superseded(Exception):
@@ -107,7 +110,7 @@ class Ingestion:
             pages = aiter(self._parser.pages(path, file.media_type, stored.last + 1))
             try:
                 async for page, total in pages:
-                    batch.append(Page(page.number, _storable(page.text)))
+                    batch.append(replace(page, text=_storable(page.text)))
                     if len(batch) >= PAGES_PER_STEP or sum(len(p.text) for p in batch) >= CHARS_PER_STEP:
                         file, next_char = await self._store(file, batch, total, next_char)
                         batch = []
@@ -121,7 +124,7 @@ class Ingestion:
         """One transaction: these pages and the count. Gives where the next page starts, too."""
         rows: list[FilePage] = []
         for page in pages:
-            rows.append(FilePage(file_id=file.id, number=page.number, char_from=char_from, text=page.text))
+            rows.append(_page_row(file, page, char_from))
             char_from += len(page.text) + 1
         done = pages[-1].number if pages else file.pages_done
         async with self._db.begin() as session:
@@ -234,6 +237,18 @@ class Ingestion:
         return moved
 
 
+def _page_row(file: File, page: Page, char_from: int) -> FilePage:
+    return FilePage(
+        file_id=file.id,
+        number=page.number,
+        char_from=char_from,
+        text=page.text,
+        label=page.label and _storable(page.label)[:MAX_LABEL_CHARS],
+        state=page.state,
+        reason=page.failure and _storable(page.failure)[:MAX_REASON_CHARS],
+    )
+
+
 def _row(file: File, chunk: Chunk) -> models.Chunk:
     return models.Chunk(
         file_id=file.id,
@@ -244,6 +259,7 @@ def _row(file: File, chunk: Chunk) -> models.Chunk:
         char_from=chunk.char_from,
         char_to=chunk.char_to,
         text=chunk.text,
+        context=chunk.context,
         fingerprint=file.fingerprint,
     )
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.core.enums import Author, CountedBy
 from app.core.errors import ContextOverflow
+from app.core.passages import place, spoken
 from app.schemas.chat import Source
 from app.services.llm.base import Turn
 from app.services.llm.tokens import TOKENS_PER_MESSAGE, estimate_tokens
@@ -137,9 +138,8 @@ def assemble(parts: PromptParts, *, context_tokens: int, max_tokens: int | None)
 
 
 def passage(source: Source) -> str:
-    one = source.page_from == source.page_to
-    where = f"page {source.page_from}" if one else f"pages {source.page_from}-{source.page_to}"
-    return f"[{source.n}] {source.file_name}, {where}\n{source.text}"
+    where = place(source.page_from, source.page_to, source.page_label)
+    return f"[{source.n}] {source.file_name}, {where}\n{spoken(source.context, source.text)}"
 
 
 def with_passages(question: str, sources: Sequence[Source]) -> str:

@@ -9,7 +9,7 @@ from fastapi.responses import FileResponse
 
 from app.api.deps import CurrentUser, DocumentsDep, IdempotencyKey
 from app.api.form import FileForm, declared_bytes
-from app.core.enums import FileStatus
+from app.core.enums import FileStatus, PageState
 from app.core.errors import ValidationFailed
 from app.crud.files import Filter
 from app.db.models import File
@@ -105,6 +105,9 @@ async def get_page(file_id: UUID, number: PageNumber, user: CurrentUser, documen
         pages_total=found.file.pages_total,
         char_from=found.page.char_from,
         text=found.page.text,
+        label=found.page.label,
+        state=PageState(found.page.state),
+        reason=found.page.reason,
     )
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.enums import PageState
 from app.db.base import Base, Json, Owned, now
 
 
@@ -33,6 +34,8 @@ class File(Owned):
     error: Mapped[dict[str, object] | None] = mapped_column(Json)
     tags: Mapped[dict[str, object]] = mapped_column(Json, default=dict)
     fingerprint: Mapped[str | None] = mapped_column(String(200))
+    source_url: Mapped[str | None] = mapped_column(String(2000))  # of a web page or another document by its address
+    coverage: Mapped[dict[str, object] | None] = mapped_column(Json)  # how many pages were read, empty, failed, and why
     updated_at: Mapped[datetime] = mapped_column(default=now)
 
 
@@ -45,6 +48,9 @@ class FilePage(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     char_from: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
+    label: Mapped[str | None] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(16), default=PageState.READ)
+    reason: Mapped[str | None] = mapped_column(String(500))
 
 
 class Chunk(Base):
@@ -66,6 +72,7 @@ class Chunk(Base):
     char_from: Mapped[int]
     char_to: Mapped[int]
     text: Mapped[str] = mapped_column(Text)
+    context: Mapped[str] = mapped_column(Text, default="")
     terms: Mapped[int]  # the length that BM25 normalises by, in index terms
     fingerprint: Mapped[str] = mapped_column(String(200))
 

@@ -24,6 +24,7 @@ class Message(Owned):
     model: Mapped[str | None] = mapped_column(String(200))
     finish_reason: Mapped[str | None] = mapped_column(String(16))
     sources: Mapped[list[object]] = mapped_column(Json, default=list)
+    citations: Mapped[list[object]] = mapped_column(Json, default=list)
     usage: Mapped[dict[str, object] | None] = mapped_column(Json)
     error: Mapped[dict[str, object] | None] = mapped_column(Json)
     feedback: Mapped[dict[str, object] | None] = mapped_column(Json)

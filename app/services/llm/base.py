@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.core.enums import CountedBy
+from app.core.passages import place
 
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -78,6 +79,11 @@ class PassageText:
     page_from: int
     page_to: int
     text: str
+    page_label: str | None = None
+
+    @property
+    def place(self) -> str:
+        return place(self.page_from, self.page_to, self.page_label)
 
 
 @dataclass(frozen=True, slots=True)

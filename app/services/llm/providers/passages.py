@@ -52,15 +52,10 @@ def quoted(passage: PassageText) -> str:
     """The passage as a Markdown quotation that ends with its number."""
     text = passage.text if len(passage.text) <= EXCERPT_CHARS else passage.text[:EXCERPT_CHARS].rsplit(" ", 1)[0] + " …"
     lines = "\n".join(f"> {line}" for line in text.splitlines() if line.strip())
-    return f"**{passage.file_name}, {pages(passage)}** [{passage.n}]\n\n{lines}\n\n"
+    return f"**{passage.file_name}, {passage.place}** [{passage.n}]\n\n{lines}\n\n"
 
 
 def others(passages: Sequence[PassageText]) -> str:
     if not passages:
         return ""
-    return "See also " + ", ".join(f"{p.file_name}, {pages(p)} [{p.n}]" for p in passages) + ".\n"
-
-
-def pages(passage: PassageText) -> str:
-    one = passage.page_from == passage.page_to
-    return f"page {passage.page_from}" if one else f"pages {passage.page_from}-{passage.page_to}"
+    return "See also " + ", ".join(f"{p.file_name}, {p.place} [{p.n}]" for p in passages) + ".\n"
