@@ -38,6 +38,7 @@ from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
+from app.services.fetching import Fetcher, build_fetcher
 from app.services.generation import Tools
 from app.services.housekeeping import Housekeeping
 from app.services.indexing import Index
@@ -95,6 +96,7 @@ class State(TypedDict):
     stored_completions: StoredCompletions
     embeddings: TextEmbeddings
     documents: Documents
+    fetcher: Fetcher
     retriever: Retriever
     pulls: Pulls
     offers: Offers
@@ -184,6 +186,7 @@ class Lifespan:
                 stored_completions=StoredCompletions(db, pool, chat),
                 embeddings=TextEmbeddings(pool, minilm, record=Spending(db)),
                 documents=documents,
+                fetcher=build_fetcher(settings.documents),
                 retriever=retriever,
                 pulls=kept(stack, Pulls(store, events, others=pullers(pool))),
                 offers=offers,

@@ -7,14 +7,14 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from app.api.deps import CurrentUser, DocumentsDep, IdempotencyKey
+from app.api.deps import CurrentUser, DocumentsDep, FetcherDep, IdempotencyKey
 from app.api.form import FileForm, declared_bytes
 from app.core.enums import FileStatus, PageState
 from app.core.errors import ValidationFailed
 from app.crud.files import Filter
 from app.db.models import File
 from app.schemas.base import PageOf, Text
-from app.schemas.files import FileOut, PageOut, UploadForm
+from app.schemas.files import FileOut, PageOut, UploadForm, UrlUpload
 from app.services.documents import Documents
 from app.services.uploads import UploadFields
 
@@ -42,6 +42,20 @@ async def upload(request: Request, user: CurrentUser, documents: DocumentsDep, k
     documents.limits.check_declared(declared_bytes(request))
     name = await form.open()
     file = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
+    return FileOut.model_validate(file)
+
+
+@router.post("/url", status_code=202)
+async def upload_url(
+    body: UrlUpload, user: CurrentUser, documents: DocumentsDep, fetcher: FetcherDep, key: IdempotencyKey = None
+) -> FileOut:
+    """Fetch a web page or a file by its address, store it and read it in the background.
+
+    Only what is readable without signing in, and never from a private network, also not by a redirect.
+    """
+    fields = UploadFields(conversation_id=body.conversation_id, tags=body.tags, source_url=body.url)
+    async with fetcher.open(body.url) as found:
+        file = await documents.upload(user.user_id, found.name, found.pieces, fields=fields.soon, key=key)
     return FileOut.model_validate(file)
 
 
