@@ -10,10 +10,11 @@ from typing import Final
 
 import msgspec
 
+from app.cli.connection import connected
 from app.cli.ingest import Order
 from app.cli.ingest.plan import Document, plan
 from app.cli.ingest.report import Outcome, Result, Screen
-from app.cli.ingest.service import File, Service, local, remote
+from app.cli.ingest.service import File, Service
 from app.core.enums import FileStatus
 from app.core.errors import AppError, Internal
 from app.services.object_urls import pieces_of
@@ -28,12 +29,11 @@ AGAIN: Final = {FileStatus.FAILED, FileStatus.CANCELLED}
 async def ingest(order: Order) -> bool:
     """Whether every document is ready. Raises AppError for a list or a service that cannot be used."""
     documents = await asyncio.to_thread(plan, order.targets)
-    where = local(order.user) if order.server is None else remote(order.server, order.key or "")
     screen = Screen(len(documents))
     with screen.starting():
-        async with where as service:
+        async with connected(order.server, order.key, order.user) as connection:
             with screen.working():
-                results = await Run(service, screen).all(documents)
+                results = await Run(Service(connection), screen).all(documents)
     screen.summary(results)
     if order.json is not None:
         order.json.write_bytes(msgspec.json.format(msgspec.json.encode(results)) + b"\n")
