@@ -40,6 +40,7 @@ from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.fetching import Fetcher, build_fetcher
 from app.services.generation import Tools
+from app.services.golden import Golden
 from app.services.housekeeping import Housekeeping
 from app.services.indexing import Index
 from app.services.ingestion import Ingestion
@@ -97,6 +98,7 @@ class State(TypedDict):
     embeddings: TextEmbeddings
     documents: Documents
     fetcher: Fetcher
+    golden: Golden
     retriever: Retriever
     pulls: Pulls
     offers: Offers
@@ -187,6 +189,7 @@ class Lifespan:
                 embeddings=TextEmbeddings(pool, minilm, record=Spending(db)),
                 documents=documents,
                 fetcher=build_fetcher(settings.documents),
+                golden=Golden(db, retriever, embedder),
                 retriever=retriever,
                 pulls=kept(stack, Pulls(store, events, others=pullers(pool))),
                 offers=offers,

@@ -21,6 +21,7 @@ from app.services.conversations import Conversations
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.fetching import Fetcher
+from app.services.golden import Golden
 from app.services.keys import KEY_PREFIX, Keys
 from app.services.llm.store.offer import Offers
 from app.services.models import Models
@@ -48,6 +49,7 @@ CompletionsDep = Annotated[Completions, Depends(FromState("completions"))]
 StoredDep = Annotated[StoredCompletions, Depends(FromState("stored_completions"))]
 EmbeddingsDep = Annotated[TextEmbeddings, Depends(FromState("embeddings"))]
 FetcherDep = Annotated[Fetcher, Depends(FromState("fetcher"))]
+GoldenDep = Annotated[Golden, Depends(FromState("golden"))]
 DocumentsDep = Annotated[Documents, Depends(FromState("documents"))]
 RetrieverDep = Annotated[Retriever, Depends(FromState("retriever"))]
 UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]

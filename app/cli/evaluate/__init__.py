@@ -8,6 +8,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from app.cli.evaluate import tables
+from app.cli.evaluate.golden import run_golden, show_golden
 from app.cli.evaluate.sets import measure_collections, measure_documents
 from app.core.errors import AppError, ValidationFailed
 from app.core.setting_types import DatabaseUrl
@@ -72,6 +73,37 @@ def documents(
     except AppError as error:
         raise _refused(error) from None
     tables.show(found, json, hits_of="page")
+
+
+@app.command()
+def golden(
+    server: Annotated[
+        str | None,
+        typer.Option(help="The address of a running service, such as http://127.0.0.1:8000. [default: DATA_DIR]"),
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(envvar="LLAMA_SERVICE_KEY", help="An API key of that service with the scope files."),
+    ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Whose questions, without --server; ADMIN_USERNAME by default.")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Ask a user's golden questions again, and compare where their right pages come now with the run before.
+
+    Ends with 1 when a page that was among the first ten is not any more.
+    """
+    if server is not None and not key:
+        raise typer.BadParameter("--server needs --key: make one with `llama-service admin key --scope files ...`")
+    try:
+        run = asyncio.run(run_golden(server, key, user))
+    except AppError as error:
+        raise _refused(error) from None
+    lost = show_golden(run)
+    if json is not None:
+        tables.write(json, run)
+    raise typer.Exit(1 if lost else 0)
 
 
 def _refused(error: AppError) -> typer.Exit:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from app.cli.ingest.plan import Document
-from app.cli.screen import CONTROLS, WORDS
+from app.cli.screen import CONTROLS, WORDS, plain
 from app.core.enums import FileStatus
 from app.core.errors import AppError
 
@@ -132,7 +132,7 @@ class Screen:
         failed = [result for result in results if result.state != FileStatus.READY]
         shown = results if len(results) <= MAX_ROWS else [*failed, *results[:MAX_ROWS]]
         for result in shown:
-            table.add_row(*map(_plain, _cells(result)))
+            table.add_row(*map(plain, _cells(result)))
         console.print(table)
         console.print(self._sums(results, len(failed)), soft_wrap=True)
 
@@ -150,7 +150,3 @@ def _cells(result: Result) -> tuple[str, str, str, str, str, str]:
     state = result.state if result.state != FileStatus.READY else f"{result.state}, {result.outcome}"
     chunks = "" if result.chunks is None else str(result.chunks)
     return result.document, state, pages, chunks, f"{result.seconds:.1f}", result.reason or ""
-
-
-def _plain(text: str) -> str:
-    return text.translate(CONTROLS).replace("[", r"\[")
