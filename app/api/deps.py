@@ -32,7 +32,7 @@ from app.services.usage import UsageFigures
 
 
 class FromState:
-    """What the lifespan built under this name: see `State` in `app/main.py`."""
+    """What the lifespan built under this name: see `State` in `app/api/state.py`."""
 
     def __init__(self, name: str) -> None:
         self._name = name

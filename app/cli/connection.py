@@ -15,6 +15,7 @@ import httpx
 from pydantic import SecretStr
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.state import State
 from app.core import enums
 from app.core.errors import (
     AppError,
@@ -27,7 +28,7 @@ from app.core.errors import (
 )
 from app.core.settings import Settings
 from app.crud import users
-from app.main import Lifespan, State, create_app
+from app.main import Lifespan, create_app
 
 API: Final = "/api/v1"
 TIMEOUT: Final = httpx.Timeout(600, connect=10)
