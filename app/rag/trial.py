@@ -55,7 +55,7 @@ class Trial:
 
     async def rank(self, collection: Collection, query: str, mode: SearchMode) -> list[str]:
         """Document ids, best first: a document is as good as its best chunk."""
-        found = await self._retriever.search(self._owner, query, file_ids=None, limit=LIMIT, mode=mode)
+        found = await self._retriever.search(self._owner, query, scope=None, limit=LIMIT, mode=mode)
         pages = dict.fromkeys(passage.page_from for passage in found.passages)
         return [collection.documents[page - 1].id for page in pages]
 

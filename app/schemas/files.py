@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field
 
 from app.core.enums import FileStatus, PageState, SearchMode
 from app.schemas.base import Answer, Body, Stamped, Text
+from app.schemas.tags import TagFilter
 
 
 class FileError(Answer):
@@ -24,7 +25,8 @@ class FileOut(Stamped):
     chunks_done: int
     error: FileError | None
     conversation_id: UUID | None
-    tags: dict[str, object]
+    tags: dict[str, object] = Field(description="of the whole file: {key: value or [values]}")
+    page_tags: list[dict[str, object]] = Field(default_factory=list, description="[{pages, tags}]")
     attempt: int
     needs_reindex: bool = Field(
         False, description="ready, but another model embedded it: found by words alone until it is retried"
@@ -56,8 +58,8 @@ class SearchRequest(Body):
     limit: int = Field(10, ge=1, le=100)
     mode: SearchMode = SearchMode.HYBRID
     file_ids: list[UUID] | None = Field(None, max_length=1000)
-    collection_ids: list[UUID] | None = Field(None, max_length=100)
-    tags: dict[str, list[str]] | None = None
+    collection_ids: list[UUID] | None = Field(None, max_length=100, description="search the files of these too")
+    tags: TagFilter | None = None
 
 
 class SearchHit(Answer):

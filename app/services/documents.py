@@ -5,7 +5,7 @@ to do. A deleted file's row goes first: from then on nothing finds it, whatever 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -16,10 +16,12 @@ from loguru import logger
 
 from app.core.enums import FileStatus
 from app.core.errors import Conflict, NotFound, ValidationFailed
+from app.core.tags import placed
 from app.crud import chunks as chunk_rows
 from app.crud import files, runs, scope
 from app.crud.ownership import get_owned
-from app.db.models import Conversation, File, FilePage
+from app.crud.scope import Scope, Wanted
+from app.db.models import Conversation, File, FilePage, FileTag
 from app.db.session import AsyncSession, Database
 from app.services.blobs import BlobKey, Blobs, Stored
 from app.services.ingestion import Ingestion, job_id
@@ -99,7 +101,7 @@ class Documents:
                 await get_owned(session, Conversation, fields.conversation_id, file.user_id)
             self.limits.check_room(used_bytes=await files.used_bytes(session), more_bytes=stored.size_bytes)
             file.conversation_id = fields.conversation_id
-            file.tags = dict(fields.tags)
+            file.tag_rows = [FileTag(**tag._asdict()) for tag in placed(fields.tags, fields.page_tags)]
             file.size_bytes, file.sha256 = stored.size_bytes, stored.sha256
             file.status = FileStatus.STORED
             session.add(file)
@@ -205,9 +207,14 @@ class Documents:
                 await _delete_rows(session, file)
         await asyncio.gather(*(self._remove(file) for file in found))
 
-    async def ready(self, owner: UUID, file_ids: Sequence[UUID]) -> Sequence[UUID]:
-        """These files, each once. Raises NotFound, or Conflict with the states of those that are not ready."""
-        return await self._db.query(partial(scope.ready, owner=owner, file_ids=file_ids))
+    async def scope(self, reader: UUID, wanted: Wanted) -> Scope | None:
+        """What a search without a conversation searches; None: all files of the reader's own.
+
+        Raises NotFound, or Conflict with the states of named files that are not ready.
+        """
+        if wanted == Wanted():
+            return None
+        return await self._db.query(partial(scope.searched, reader=reader, wanted=wanted, everywhere=True))
 
     async def start_again(self, file: File) -> None:
         """Give an unfinished file a new attempt, after its job ended without finishing it."""

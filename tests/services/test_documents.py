@@ -24,7 +24,8 @@ async def searched(
     library: Library, owner: UUID, conversation_id: UUID | None, file_ids: list[UUID] | None
 ) -> list[UUID]:
     """The files that a question of this user searches."""
-    ask = partial(scope.searched, owner=owner, conversation_id=conversation_id, file_ids=file_ids)
+    wanted = scope.Wanted(file_ids)
+    ask = partial(scope.searched, reader=owner, wanted=wanted, conversation_id=conversation_id)
     return list((await library.db.query(ask)).file_ids)
 
 
