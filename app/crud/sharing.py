@@ -42,12 +42,17 @@ async def get_readable(session: AsyncSession, file_id: UUID, reader: UUID) -> Fi
     return await session.run_sync(find_readable, file_id, reader)
 
 
-async def get_own_file(session: AsyncSession, file_id: UUID, owner: UUID) -> File:
+def find_own_file(session: Session, file_id: UUID, owner: UUID) -> File:
     """A file to be changed. Raises Forbidden when it is only shared with whoever asks, else NotFound."""
-    file = await get_readable(session, file_id, owner)
+    file = find_readable(session, file_id, owner)
     if file.user_id != owner:
         raise Forbidden(f"file {file.name!r} is shared with you to be read; only its owner may change it")
     return file
+
+
+async def get_own_file(session: AsyncSession, file_id: UUID, owner: UUID) -> File:
+    """`find_own_file` for a session outside the hot path."""
+    return await session.run_sync(find_own_file, file_id, owner)
 
 
 def among(session: Session, column: ColumnElement[UUID], ids: Several[UUID]) -> ColumnElement[bool]:

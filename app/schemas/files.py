@@ -4,7 +4,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.core.enums import FileStatus, PageState, SearchMode
+from app.core.enums import Access, FileStatus, PageState, SearchMode
 from app.schemas.base import Answer, Body, Stamped, Text
 from app.schemas.tags import TagFilter
 
@@ -28,6 +28,7 @@ class FileOut(Stamped):
     tags: dict[str, object] = Field(description="of the whole file: {key: value or [values]}")
     page_tags: list[dict[str, object]] = Field(default_factory=list, description="[{pages, tags}]")
     attempt: int
+    access: Access = Field(Access.OWNER, description="read: it is another's, in a collection shared with you")
     needs_reindex: bool = Field(
         False, description="ready, but another model embedded it: found by words alone until it is retried"
     )
@@ -38,7 +39,11 @@ class UploadForm(BaseModel):
 
     file: bytes = Field(description="the file itself, with its name", json_schema_extra={"format": "binary"})
     conversation_id: UUID | None = Field(None, description="absent: the file belongs to the user's library")
+    collection_id: UUID | None = Field(None, description="a collection that you may write, to put the file in")
     tags: str | None = Field(None, description="a JSON object", examples=['{"subject": "math", "grade": 5}'])
+    page_tags: str | None = Field(
+        None, description="a JSON list", examples=['[{"pages": "12-40", "tags": {"grade": ["5", "6"]}}]']
+    )
 
 
 class PageOut(Answer):

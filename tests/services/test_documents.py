@@ -197,7 +197,7 @@ async def test_no_method_reaches_another_users_file(library: Library) -> None:
         documents.retry(stranger, file.id),
         documents.cancel(stranger, file.id),
         documents.delete(stranger, file.id),
-        documents.ready(stranger, [file.id]),
+        documents.scope(stranger, scope.Wanted([file.id])),
     ):
         with pytest.raises(NotFound):
             await attempt
