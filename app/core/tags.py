@@ -3,7 +3,6 @@
 Values are kept as words, so that 5 and "5" are the same. All that is wrong raises ValidationFailed, which names it.
 """
 
-import math
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ MAX_KEYS: Final = 50
 MAX_VALUES: Final = 100  # of one key
 MAX_TAGS: Final = 5000  # of one file: each value on each range counts
 MAX_RANGES: Final = 500
+MAX_FIGURE: Final = 10**18
 MAX_PAGE: Final = 2**31 - 1
 _RANGE: Final = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?")
 
@@ -76,7 +76,7 @@ def _word(what: str, given: object, max_chars: int) -> str:
 
 
 def _figure(what: str, given: float) -> str:
-    if not math.isfinite(given) or abs(given) > 10.0**MAX_KEY_CHARS:
+    if not -MAX_FIGURE < given < MAX_FIGURE:  # nor one that is none
         raise ValidationFailed(f"tags: the {what} is not a number that can be kept")
     return str(int(given)) if given == int(given) else repr(given)
 

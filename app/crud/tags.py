@@ -65,10 +65,10 @@ def spans(session: Session, file_ids: Sequence[UUID], tags: Filter) -> dict[UUID
     if not tags or not file_ids:
         return {}
     matching = or_(*(and_(TABLE.c.key == key, TABLE.c.value.in_(values)) for key, values in tags.items()))
-    of_pages = select(distinct(TABLE.c.file_id)).where(
+    of_pages = select(TABLE.c.file_id).where(
         TABLE.c.page_from.is_not(None), matching, among(session, TABLE.c.file_id, file_ids)
     )
-    some = list(session.scalars(of_pages))
+    some = list(session.scalars(of_pages.distinct()))
     if not some:
         return {}
     whole = select(TABLE.c.file_id, TABLE.c.key).where(
