@@ -16,6 +16,7 @@ from app.crud.users import SignIn
 from app.rag.retriever import Retriever
 from app.services.accounts import Accounts
 from app.services.chat import ChatService
+from app.services.collections import Collections
 from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
@@ -28,6 +29,7 @@ from app.services.models import Models
 from app.services.pulls import Pulls
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
+from app.services.tags import FileTags
 from app.services.usage import UsageFigures
 
 
@@ -51,6 +53,8 @@ EmbeddingsDep = Annotated[TextEmbeddings, Depends(FromState("embeddings"))]
 FetcherDep = Annotated[Fetcher, Depends(FromState("fetcher"))]
 GoldenDep = Annotated[Golden, Depends(FromState("golden"))]
 DocumentsDep = Annotated[Documents, Depends(FromState("documents"))]
+CollectionsDep = Annotated[Collections, Depends(FromState("collections"))]
+TagsDep = Annotated[FileTags, Depends(FromState("tags"))]
 RetrieverDep = Annotated[Retriever, Depends(FromState("retriever"))]
 UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]
 PullsDep = Annotated[Pulls, Depends(FromState("pulls"))]

@@ -174,7 +174,7 @@ class RunTask:
                 max_tokens=self._asked.request.max_tokens,
             )
             self._sources = self._prompt.sources
-            if self.turn.file_ids or self._sources:
+            if self.turn.searched or self._sources:
                 self._say(SourcesFound(self._sources))
             if self._says_nothing_found() and self._asked.request.strict:
                 self._prompt = None  # the model is not asked
@@ -187,7 +187,7 @@ class RunTask:
             self._interruptible = False
 
     def _says_nothing_found(self) -> bool:
-        wanted = self.turn.file_ids or self._asked.request.strict
+        wanted = self.turn.searched or self._asked.request.strict
         if self._sources or self.turn.content_before or not wanted or not self._generates:
             return False
         self._write(NOTHING_FOUND)
@@ -197,7 +197,7 @@ class RunTask:
         if self.turn.content_before:  # the numbers in the answer so far must keep their meaning
             self._sources = msgspec.convert(self.turn.sources_before, list[Source])
             return
-        if not self.turn.file_ids:
+        if not self.turn.searched:
             return
         self._say(StatusChanged(stage=Stage.RETRIEVING))
         # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
@@ -206,7 +206,7 @@ class RunTask:
             self._tools.retriever,
             self.turn.user_id,
             self.turn.question,
-            file_ids=self.turn.file_ids,
+            scope=self.turn.scope,
             related_only=not any_passage,
         )
 
@@ -217,7 +217,7 @@ class RunTask:
             model=self._asked.model,
             options=Options(temperature=request.temperature, max_tokens=request.max_tokens),
             passages=passage_texts(prompt.sources),
-            searched=bool(self.turn.file_ids),
+            searched=self.turn.searched,
         )
 
     async def _conclude(self, error: AppError | None) -> None:
