@@ -66,18 +66,21 @@ def _day(said: str, year: str | None, *places: tuple[int, int]) -> Day | None:
 
 _MONTH: Final = r"(?P<month>[^\W\d_]{3,12})\.?"
 _YEAR: Final = r"(?P<year>\d{4})(?!\d)"
-DATES: Final = (
-    Pattern(re.compile(r"(?<!\d)(?P<year>\d{4})\s?[年년]\s?(?P<month>\d{1,2})\s?[月월](?:\s?(?P<day>\d{1,2})\s?[日일])?"), _numbered),
-    Pattern(re.compile(r"(?<!\d)(?P<month>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일]"), _numbered),
-    Pattern(re.compile(r"(?<!\d)(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?![\d.])"), _numbered),
-    Pattern(re.compile(r"(?<![\d.])(?P<first>\d{1,2})([./-])\s?(?P<second>\d{1,2})\2\s?(?P<year>\d{4}|\d{2})(?![\d.]\d)"), _either),
-    Pattern(re.compile(r"(?<![\d/])(?P<month>0?[1-9]|1[0-2])/(?P<year>(?:19|20)\d{2})(?![\d/])"), _numbered),
-    Pattern(
-        re.compile(rf"(?<![\d.,])(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?[\s-]?(?:de\s|of\s|d')?{_MONTH}(?:[,\s-]{{1,2}}(?:de\s|del\s)?{_YEAR})"),
-        _named,
-    ),
-    Pattern(re.compile(rf"(?<![^\W_]){_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?,?\s{_YEAR}"), _named),
-    Pattern(re.compile(rf"(?<![^\W_]){_MONTH},?\s(?:de\s|del\s)?{_YEAR}"), _named),
-    Pattern(re.compile(rf"(?<![\d.,])(?P<day>\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?\s(?:de\s|of\s)?{_MONTH}(?![^\W_])"), _named),
-    Pattern(re.compile(rf"(?<![^\W_]){_MONTH}\s(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d]|[.,:]\d|\s?%)"), _named),
-)  # fmt: skip
+_ALONE: Final = r"(?<![^\W_])"
+_DAY: Final = r"(?<![\d.,])(?P<day>\d{1,2})(?:st|nd|rd|th|er|º|\.)?"
+_AFTER_MONTH: Final = r"\s(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+DATES: Final = tuple(
+    Pattern(re.compile(regex), read)
+    for regex, read in (
+        (r"(?<!\d)(?P<year>\d{4})\s?[年년]\s?(?P<month>\d{1,2})\s?[月월](?:\s?(?P<day>\d{1,2})\s?[日일])?", _numbered),
+        (r"(?<!\d)(?P<month>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일]", _numbered),
+        (r"(?<!\d)(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})(?![\d.])", _numbered),
+        (r"(?<![\d.])(?P<first>\d\d?)([./-])\s?(?P<second>\d\d?)\2\s?(?P<year>\d{4}|\d\d)(?![\d.]\d)", _either),
+        (r"(?<![\d/])(?P<month>0?[1-9]|1[0-2])/(?P<year>(?:19|20)\d{2})(?![\d/])", _numbered),
+        (rf"{_DAY}[\s-]?(?:de\s|of\s|d')?{_MONTH}[,\s-]{{1,2}}(?:de\s|del\s)?{_YEAR}", _named),
+        (rf"{_ALONE}{_MONTH}{_AFTER_MONTH},?\s{_YEAR}", _named),
+        (rf"{_ALONE}{_MONTH},?\s(?:de\s|del\s)?{_YEAR}", _named),
+        (rf"{_DAY}\s(?:de\s|of\s)?{_MONTH}(?![^\W_])", _named),
+        (rf"{_ALONE}{_MONTH}{_AFTER_MONTH}(?![\d]|[.,:]\d|\s?%)", _named),
+    )
+)
