@@ -55,6 +55,7 @@ class Outcome:
     status: MessageStatus
     finish_reason: str | None
     sources: list[object]
+    citations: list[object]
     usage: dict[str, object] | None
     error: dict[str, object] | None
     model_source: str | None
@@ -64,7 +65,10 @@ class Outcome:
 def add(session: Session, messages: Sequence[NewMessage]) -> None:
     session.execute(
         _ADD,
-        [{**{name: getattr(m, name) for name in NewMessage.__slots__}, "sources": []} for m in messages],
+        [
+            {**{name: getattr(m, name) for name in NewMessage.__slots__}, "sources": [], "citations": []}
+            for m in messages
+        ],
     )
 
 

@@ -48,6 +48,7 @@ class Turn:
     content_before: str = ""
     reasoning_before: str = ""
     sources_before: tuple[object, ...] = ()
+    citations_before: tuple[object, ...] = ()
     file_ids: Sequence[UUID] = ()  # searched for passages
     chosen: bool = False  # these files, by the user, for this question or conversation
 
@@ -199,6 +200,7 @@ def _continue(session: Session, asked: Asked, message_id: UUID) -> Turn:
         content_before=old.content,
         reasoning_before=old.reasoning or "",
         sources_before=tuple(old.sources),
+        citations_before=tuple(old.citations),
     )
 
 
