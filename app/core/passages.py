@@ -18,8 +18,8 @@ def place(page_from: int, page_to: int, label: str | None) -> str:
 def on_page(text: str, begin: int, char_from: int | None, char_to: int | None) -> list[tuple[int, int]]:
     """What of a stretch of a file is on the page whose `text` begins at `begin` of the file, in the page's offsets.
 
-    Nothing when neither end is given. White space at the ends is left out. Raises ValidationFailed for what is no stretch
-    of text, or not on this page.
+    Nothing when neither end is given. White space at the ends is left out. Raises ValidationFailed for what is no
+    stretch of text, or not on this page.
     """
     if char_from is None and char_to is None:
         return []
