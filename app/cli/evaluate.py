@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from app.cli.evaluate_citations import citations
 from app.core.enums import SearchMode
 from app.core.errors import AppError, ValidationFailed
 from app.core.setting_types import DatabaseUrl
@@ -37,6 +38,7 @@ Qualities = Mapping[SearchMode, Quality]
 MODES = (SearchMode.TEXT, SearchMode.DENSE, SearchMode.HYBRID)
 MEASURES = {"ndcg_10": "nDCG@10", "recall_10": "Recall@10", "recall_100": "Recall@100"}
 app = typer.Typer(no_args_is_help=True)
+app.command()(citations)
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -185,7 +185,10 @@ QUOTED: Final = {
     "ja": ("報告書には「{}」とある", "「{}」と記載されている"),
 }
 INVENTED: Final = {
-    "en": ("margins are expected to remain under severe pressure", "the merger will be completed without further delay"),
+    "en": (
+        "margins are expected to remain under severe pressure",
+        "the merger will be completed without further delay",
+    ),
     "de": ("die Fusion wird ohne weitere Verzögerung abgeschlossen", "die Margen bleiben stark unter Druck"),
     "fr": ("la fusion sera achevée sans autre retard", "les marges resteront sous forte pression"),
     "es": ("la fusión se completará sin más demora", "los márgenes seguirán bajo fuerte presión"),

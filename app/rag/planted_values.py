@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-
 FIGURES: Final = ("people", "pct", "money", "hours", "days", "tonnes", "degrees", "year", "date")
 _NAMES: Final = {
     "en": "January February March April May June July August September October November December".split(),  # noqa: SIM905
@@ -137,7 +136,9 @@ def _money(value: float, language: str, *, other: bool) -> str:
         return short.format(_decimal(value, language))
     if language == "ja":
         return f"{_whole(round(value * 100), 'en', other=False)}万ユーロ"
-    word = {"en": "million euros", "de": "Millionen Euro", "fr": "millions d'euros", "es": "millones de euros"}[language]
+    word = {"en": "million euros", "de": "Millionen Euro", "fr": "millions d'euros", "es": "millones de euros"}[
+        language
+    ]
     return f"{_decimal(value, language)} {word}"
 
 

@@ -14,7 +14,7 @@ from app.rag.claims.passage import Passage
 from app.rag.claims.quotations import quotations
 from app.rag.claims.words import Word
 
-MIN_WORDS: Final = 2  # that say something: with fewer there is nothing to compare
+MIN_WORDS: Final = 3  # that say something: with fewer there is nothing to compare
 _PLACE: Final = re.compile(
     r"\(?\b(?:on|auf|in|at|from|zur|sur|en|di|su)?\s*\b(?:pages?|pp?\.|S\.|Seiten?|slides?|Folien?|sheets?|páginas?|pág\.|pagin[ae]|strony?|стр\.)"
     r"\s*(\d+)(?:\s*[–-]\s*(\d+))?\)?",
@@ -49,7 +49,7 @@ def claims(sentence: Sentence) -> list[Claimed]:
 
 
 def _says_something(text: str) -> bool:
-    return bool(figures(plain(text))) or len(words.content(text)) >= MIN_WORDS
+    return bool(figures(plain(text))) or len(words.content(text)) >= MIN_WORDS - 1
 
 
 class Claim:
@@ -84,6 +84,10 @@ class Claim:
     @cached_property
     def figures(self) -> Figures:
         return figures(plain(self.text))
+
+    @cached_property
+    def stems(self) -> set[str]:
+        return words.stems(self.text)
 
     @cached_property
     def words(self) -> list[Word]:

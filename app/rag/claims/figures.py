@@ -23,7 +23,8 @@ _SPACES: Final = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), "\u202f")
 _SIGNS: Final = {ord("٫"): ".", ord("٬"): ",", ord("’"): "'", ord("⁄"): "/", ord("−"): "-"}
 _RAISED: Final = re.compile("(?<=[0-9])[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _TIME: Final = re.compile(
-    r"(?<![\d.,:])(\d{1,2})(?::(\d{2})(?::\d{2})?(?!\d)|[.](\d{2})(?=\s?(?:uhr|h\b)))\s?(?:([ap])\.?m\b\.?)?",
+    r"(?<![\d.,:])(\d{1,2})(?::(\d{2})(?::\d{2})?(?!\d)|[.](\d{2})(?=\s?(?:uhr|h\b))|(?=\s?(?:uhr\b|[ap]\.?m\b)))"
+    r"\s?(?:([ap])\.?m\b\.?)?",
     re.IGNORECASE,
 )
 _LETTER: Final = "A-Za-z\u00c0-\u04ff"
@@ -56,6 +57,7 @@ class Figure:
     hedged: bool = False
     parts: tuple[float, ...] = ()
     counts: str = ""  # the word after it
+    is_exact: bool = False  # a whole number without a word such as million: not rounded unless that is said
 
     @property
     def is_small(self) -> bool:
@@ -126,6 +128,8 @@ def same(claimed: Figure, found: Figure, scales: frozenset[float]) -> bool:
 def _is_rounded(claimed: Figure, value: float, have: float, found: Figure) -> bool:
     if found.digits <= claimed.digits or not value or not have:
         return False
+    if claimed.is_exact and not claimed.hedged and (have == int(have) or value % 10 == 0):
+        return False
     if claimed.digits < ROUNDED_DIGITS and not claimed.hedged:
         return False
     magnitude = 10.0 ** (len(str(int(abs(value)))) if abs(value) >= 1 else 0)
@@ -154,7 +158,7 @@ def _blank(taken: list[str], found: re.Match[str]) -> None:
 
 
 def _time(found: re.Match[str]) -> Figure | None:
-    hours, minutes = int(found[1]), int(found[2] or found[3])
+    hours, minutes = int(found[1]), int(found[2] or found[3] or 0)
     if hours > 24 or minutes > 59:
         return None
     at = hours * 60 + minutes
@@ -162,7 +166,8 @@ def _time(found: re.Match[str]) -> Figure | None:
         at -= HALF_DAY
     half = (found[4] or "").lower()
     readings = {"p": (at + HALF_DAY,), "a": (at,)}.get(half, (at, at + HALF_DAY) if 0 < hours < 12 else (at,))
-    return Figure(found[0].strip(), tuple(float(r) for r in readings), 9, (CLOCK, 1))
+    hour = (float(found[1]),) if minutes == 0 else ()
+    return Figure(found[0].strip(), tuple(float(r) for r in readings), 9, (CLOCK, 1), parts=hour)
 
 
 def _numbers(text: str) -> Iterator[Figure]:
@@ -214,7 +219,8 @@ def _number(text: str, found: re.Match[str]) -> tuple[Figure, int]:
     hedged = any(
         fold(word) in HEDGES for word in re.findall(r"[^\W\d_]+", text[max(0, found.start() - 24) : found.start()])
     )
-    return Figure(said, values, digits, unit, hedged, parts, _counted(text, stop)), stop
+    is_exact = scales == (1.0,) and values[0] == int(values[0])
+    return Figure(said, values, digits, unit, hedged, parts, _counted(text, stop), is_exact), stop
 
 
 def _scale(word: str, *, glued: bool, money: bool) -> tuple[float, ...] | None:
@@ -268,6 +274,8 @@ def readings(digits: str) -> tuple[tuple[float, ...], int, tuple[float, ...]]:
         and (len(marks) > 1 or groups[0] != "0")
     ):
         large = float(whole + fraction)
+        if fraction == "000" or len(significant) > len(significant.rstrip("0")) + 1:
+            significant = significant.rstrip("0")
         if len(marks) > 1 or len(groups[0]) > 3:
             return (large,), len(significant.rstrip("0")) or 1, parts
         return (large, float(f"{whole}.{fraction}")), len(significant), parts

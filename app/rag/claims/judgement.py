@@ -6,6 +6,7 @@ by length and with names counting NAME_FACTOR: WORDS of them, or WORDS_WITH_FIGU
 other passage that was sent has ELSEWHERE more of them. Negation is not looked at, nor what was calculated.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ from typing import Final
 from app.core.enums import Match
 from app.crud.stemmer import stem
 from app.rag.claims import names
+from app.rag.claims.bindings import misplaced
 from app.rag.claims.claim import MIN_WORDS, Claim
 from app.rag.claims.figure_words import NUMBERS
 from app.rag.claims.figures import Figure, Figures
@@ -29,6 +31,9 @@ ELSEWHERE_FROM: Final = 0.6  # of the words, in the other passage
 SHARED: Final = 0.15  # of a claim's words that a passage must add where several are cited together
 FIGURE_WEIGHT: Final = 2.0
 _SHOWN_CHARS: Final = 60
+_ORDINAL: Final = re.compile(
+    r"(?:cond|ird|th|ice|t[te][enrs]{1,2}|fte[nrs]?|ste[nrs]?|eme|undo|unda|cer|cero|rto|nto|[ei]de)$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,8 @@ def judge(claim: Claim, passage: Passage, sent: Mapping[int, Passage]) -> Verdic
     lacks = against or _figures(claim, [passage], sent)
     if lacks is None and not foreign and (name := names.missing(claim, passage, list(sent.values()))):
         lacks = f"the name {_short(name)} is not in passage {passage.n}"
+    if lacks is None and not foreign and quoted is None and (figure := misplaced(claim, passage)):
+        lacks = f"passage {passage.n} says {_short(figure)} of something else"
     share = _share(claim, [passage])
     if lacks is not None:
         return Verdict(False, None, round(share, 3), lacks)
@@ -80,10 +87,22 @@ def judge_together(claim: Claim, cited: Sequence[Passage], sent: Mapping[int, Pa
     verdicts = []
     for passage, verdict in zip(cited, alone, strict=True):
         rest = [other for other in cited if other is not passage]
-        adds = together - _share(claim, rest)
-        good = verdict.supported or adds >= SHARED
+        its = _share(claim, [passage])
+        good = its >= WORDS or together - _share(claim, rest) >= SHARED or _adds(claim, passage, rest)
         verdicts.append(verdict if verdict.supported or not good else Verdict(True, Match.OVERLAP, round(together, 3)))
     return verdicts
+
+
+def _adds(claim: Claim, passage: Passage, rest: Sequence[Passage]) -> bool:
+    """Whether the other passages lack a figure or a name that this one has."""
+    said = claim.figures
+    names = [word.folded for word in claim.words if word.name]
+    if any(passage.has(name) and not any(p.has(name) for p in rest) for name in names):
+        return True
+    numbers = any(passage.has_number(f) and not any(p.has_number(f) for p in rest) for f in said.numbers)
+    return numbers or any(
+        _has_day(said, at, passage) and not any(_has_day(said, at, p) for p in rest) for at in range(len(said.days))
+    )
 
 
 def _is_misquoted(claim: Claim, cited: Sequence[Passage]) -> list[bool]:
@@ -154,7 +173,7 @@ def _miscounted(claim: Claim, passages: Sequence[Passage]) -> str | None:
     said = folded(claim.text)
     for word, thing in pairwise(said):
         value = NUMBERS.get(word, 0.0)
-        if value < 2 or len(thing) < 3:
+        if value < 2 or len(thing) < 3 or _ORDINAL.search(word):
             continue
         counted = [p.counted.get(stem(thing)) for p in passages]
         is_other = any(counted) and not any(values and value in values for values in counted)
@@ -164,14 +183,14 @@ def _miscounted(claim: Claim, passages: Sequence[Passage]) -> str | None:
 
 
 def _by_words(claim: Claim, passage: Passage, sent: Mapping[int, Passage], share: float) -> Verdict:
-    weight = sum(word.weight for word in claim.words)
+    count = sum(1.0 if word.weight >= 1 else 0.5 for word in claim.words)
     has_figures = bool(claim.figures)
-    if weight < MIN_WORDS and not has_figures:
-        if claim.names_place or (share and claim.words):
-            return Verdict(True, Match.OVERLAP, 1.0 if claim.names_place else round(share, 3))
+    if count < MIN_WORDS and not has_figures:
+        if claim.names_place or share:
+            return Verdict(True, Match.OVERLAP, round(share, 3) or 1.0)
         return NOTHING
     need = WORDS_WITH_FIGURES if has_figures else WORDS
-    if weight < MIN_WORDS:
+    if count < MIN_WORDS:
         need = 0.0
     if share < need:
         said = f"only {share:.0%} of the sentence is in passage {passage.n}; {need:.0%} are needed"

@@ -60,6 +60,7 @@ _REPORTING: Final = frozenset(map(fold, _OF_SOURCES.split()))
 IGNORED: Final = EMPTY | _REPORTING
 _SURE: Final = 2  # frequent words by which one language must lead another
 _ENOUGH: Final = 3
+_OTHER_SHARE: Final = 0.15  # of the letters
 
 
 def language(words: Iterable[str]) -> Counter[str]:
@@ -84,9 +85,12 @@ def differ(claim: Counter[str], passage: Counter[str]) -> bool:
 
 
 def script(text: str) -> str:
-    """The script of most letters of a text's beginning: LATIN, CYRILLIC, CJK ..."""
+    """The script of a text's beginning: LATIN, CYRILLIC, CJK ... Latin names are in texts of every script."""
     found = Counter(_script(char) for char in re.sub(r"[\W\d_]+", "", text[:2000]))
-    return found.most_common(1)[0][0] if found else ""
+    if not found:
+        return ""
+    other = max((name for name in found if name != "LATIN"), key=found.__getitem__, default="LATIN")
+    return other if found[other] >= _OTHER_SHARE * found.total() else "LATIN"
 
 
 def _script(char: str) -> str:

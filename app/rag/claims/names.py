@@ -62,24 +62,24 @@ def _has_others(claim: Claim, passage: Passage) -> bool:
 
 
 def _nearest(claim: Claim, passage: Passage) -> str:
-    said = words.stems(claim.text)
-    return max(passage.sentences, key=lambda sentence: len(said & sentence[1]), default=("", set()))[0]
+    return max(passage.sentences, key=lambda sentence: len(claim.stems & sentence[1]), default=("", set()))[0]
 
 
 def _contradicts(group: Sequence[Word], absent: Sequence[Word], passage: Passage) -> bool:
     """`Mary Smith` where the passage has only `John Smith`; not where it has `Smith` alone."""
+    own = IGNORED | {word.folded for word in group}
     for before, word in pairwise(group):
         if before not in absent or word in absent:
             continue
         found = [_BEFORE.search(passage.body, max(0, m.start() - 40), m.start()) for m in _places(word, passage)]
-        others = [m[1] for m in found if m is not None and m[1][0].isupper() and fold(m[1]) not in IGNORED]
+        others = [m[1] for m in found if m is not None and m[1][0].isupper() and fold(m[1]) not in own]
         if others and len(others) == len(found):
             return True
     for word, after in pairwise(group):
         if after not in absent or word in absent:
             continue
         following = [re.compile(r" ([^\W\d_]+)").match(passage.body, m.end()) for m in _places(word, passage)]
-        others = [m[1] for m in following if m is not None and m[1][0].isupper() and fold(m[1]) not in IGNORED]
+        others = [m[1] for m in following if m is not None and m[1][0].isupper() and fold(m[1]) not in own]
         if others and len(others) == len(following):
             return True
     return False

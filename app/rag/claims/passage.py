@@ -27,6 +27,9 @@ _BILLIONS: Final = r"in billions|billions of|in mrd|in milliarden|en milliards"
 _SCALES: Final = tuple(
     (scale, re.compile(said, re.IGNORECASE)) for scale, said in ((1e3, _THOUSANDS), (1e6, _MILLIONS), (1e9, _BILLIONS))
 )
+_CENTURIES: Final = frozenset(
+    {"century", "jahrhundert", "siecle", "siglo", "secolo", "seculo", "eeuw", "wieku", "века"}
+)
 _HAN_NUMBER: Final = re.compile("[〇零一二两兩三四五六七八九十百千]+")
 _COUNTED: Final = re.compile(r"([^\W\d_]+)[ -]([^\W\d_]{3,})")
 _IN_TEXT: Final = re.compile(r"[^\W\d_]+")
@@ -117,7 +120,7 @@ class Passage:
         """What is counted, and the numbers said of it."""
         found: dict[str, set[float]] = {}
         for figure in self.figures.numbers:
-            if figure.counts:
+            if figure.counts and not 1900 <= figure.values[0] < 2100:
                 found.setdefault(stem(figure.counts), set()).update(figure.values)
         for number, thing in _COUNTED.findall(self.body):
             if (value := NUMBERS.get(fold(number))) is not None:
@@ -158,8 +161,14 @@ class Passage:
     def has_number(self, figure: Figure) -> bool:
         if any(same(figure, found, self.scales) for found in self.numbers):
             return True
+        if figure.counts in _CENTURIES and any(_is_in_century(figure, found) for found in self.numbers):
+            return True
         parts = [Figure("", (part,), 9) for part in figure.parts]
         return bool(parts) and all(any(same(part, found, self.scales) for found in self.numbers) for part in parts)
+
+
+def _is_in_century(figure: Figure, found: Figure) -> bool:
+    return 100 * (figure.values[0] - 1) <= found.values[0] <= 100 * figure.values[0]
 
 
 def _han(digits: str) -> float:

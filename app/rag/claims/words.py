@@ -12,7 +12,7 @@ from app.rag.claims.languages import EMPTY, IGNORED
 
 _WORD: Final = re.compile(f"([{UNSPACED}]+)|((?:(?![{UNSPACED}])(?:[^\\W_]|[{MARKS}]))+)")
 _KATAKANA: Final = re.compile("[\u30a1-\u30fa\u30fc]{3,}")
-_BREAK: Final = re.compile(r"[.!?:;•|>\"“„«(\[\n—–]|^\s*$")
+_BREAK: Final = re.compile(r"[.!?:;•|>\"“„«(\[\n—–]")
 _KINDS: Final = """
 table figure section chapter article part item note annex appendix page company group board committee report act
 agreement state states government ministry department union federal national international mr mrs ms dr prof ceo cfo
@@ -20,6 +20,7 @@ inc ltd corp gmbh ag co llc plc sa university institute bank north south east we
 thursday friday saturday sunday tabelle abbildung kapitel artikel gesellschaft unternehmen i
 """
 _GENERIC: Final = frozenset(map(fold, _KINDS.split()))
+_SHORT_NOUN: Final = 6
 NAME_FACTOR: Final = 1.5
 PAIR_WEIGHT: Final = 0.6  # of two letters of a script without spaces
 _PREPOSITIONS: Final = frozenset(["in", "aus", "nach", "von", "bei", "durch", "fur", "mit", "gegen"])
@@ -154,5 +155,5 @@ def _is_german_name(token: _Token, before: _Token | None, following: _Token | No
     if before is not None and before.said[0].isupper() and not before.first and not _is_of_figure(before.folded):
         return True
     if following is not None and _may_name(following) and not _is_of_figure(following.folded):
-        return not _NOUN_ENDINGS.search(token.folded)
+        return len(token.folded) <= _SHORT_NOUN or not _NOUN_ENDINGS.search(token.folded)
     return before is not None and before.folded in _PREPOSITIONS and not _NOUN_ENDINGS.search(token.folded)
