@@ -227,7 +227,7 @@ class _Library:
     def _not_sent(self, n: int, one: _Told) -> str:
         return self._cited(self._again(one), PASSAGES + 1 + self._rng.randrange(4))
 
-    _MAKERS: "ClassVar[Mapping[str, Callable[[_Library, int, _Told], str | None]]]" = {
+    _MAKERS: ClassVar[Mapping[str, Callable[..., str | None]]] = {
         "verbatim": _verbatim,
         "quoted": _quoted,
         "paraphrased": _paraphrased,

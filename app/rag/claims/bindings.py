@@ -36,6 +36,8 @@ def misplaced(claim: Claim, passage: Passage) -> str | None:
 
 
 def _covers(claim: Claim, stems: set[str]) -> bool:
+    if claim.figures.codes and stems.issuperset(claim.figures.codes):
+        return True
     said = [word for word in claim.words if word.name == 0 or word.stem in stems]
     if len(said) < MIN_WORDS:
         return False
@@ -76,7 +78,7 @@ def _exchanged(claim: Claim, sentence: str) -> str | None:
     """`nausea (12.4 %)` where the sentence lists `headache (12.4 %)` and `nausea (8.1 %)`."""
     listed = _list(sentence)
     for figure, said in _list(claim.text):
-        own = [stems for other, stems in listed if same(figure, other, ONE)]
+        own = [stems for other, stems in listed if same(figure, other, ONE) and stems]
         if len(own) != 1 or own[0] & said:
             continue
         others = [stems for other, stems in listed if _kind(other) == _kind(figure) and stems is not own[0]]
@@ -90,10 +92,11 @@ def _list(text: str) -> Sequence[tuple[Figure, set[str]]]:
     found: list[tuple[Figure, set[str]]] = []
     before: set[str] = set()
     for part in _LISTED.split(plain(text)):
-        numbers = figures(part).numbers
+        numbers = [number for number in figures(part).numbers if number.unit is not None]
         stems = {word.stem for word in words.content(part)}
-        if len(numbers) == 1 and (stems or before):
-            found.append((numbers[0], stems or before))
+        kinds = Counter(_kind(number) for number in numbers)
+        if stems or before:
+            found += [(number, stems or before) for number in numbers if kinds[_kind(number)] == 1]
         before = stems if not numbers else set()
     counted = Counter(chain.from_iterable(stems for _, stems in found))
     return [(figure, {one for one in stems if counted[one] == 1}) for figure, stems in found]

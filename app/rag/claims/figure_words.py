@@ -30,7 +30,7 @@ _MAGNITUDES: Final = {
     1e3: "k thousand thousands tausend tsd mille mila mil milles duizend tys tysiecy тыс тысяч тысячи bin tusen 千 천",
     1e4: "万 萬 만",
     1e5: "lakh lakhs लाख",
-    1e6: "m mn mm mio mill million millions millionen millones millon milioni milione milhoes milhao miljoen mln milion"
+    1e6: "m mn mio mill million millions millionen millones millon milioni milione milhoes milhao miljoen mln milion"
     " milionow млн миллион миллиона миллионов milyon miljoner 百万 백만",
     1e7: "crore crores करोड़",
     1e8: "億 亿 억",
@@ -60,7 +60,7 @@ _UNITS: Final[dict[tuple[str, float], str]] = {
     ("length", 1000): "km kilometre kilometres kilometer kilometers kilometern kilometros kilometri км километров 公里"
     " キロメートル キロ",
     ("length", 0.01): "cm centimetres centimetre centimeters zentimeter см 厘米",
-    ("length", 0.001): "mm millimetre millimetres millimeter millimeters мм",
+    ("length", 0.001): "mm millimetre millimetres millimetern millimeter millimeters мм",
     ("length", 1609.344): "mile miles mi meilen millas",
     ("length", 0.3048): "ft foot feet",
     ("length", 0.0254): "inch inches zoll",
@@ -117,7 +117,7 @@ _NUMBERS: Final = {
     1: "one first erste erster ersten erstes primera primer premier premiere primo prima eerste",
     2: "two second both twice zwei zweite zweiten zweites beide beiden deux deuxieme dos segundo segunda due secondo"
     " dois"
-    " duas twee tweede dwa dwie два две второй iki half",
+    " duas twee tweede dwa dwie два две второй iki",
     3: "three third thrice drei dritte dritten drittes trois troisieme tres tercero tercer tre terzo drie derde trzy"
     " три"
     " третий uc",

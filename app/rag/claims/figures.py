@@ -23,7 +23,7 @@ _SPACES: Final = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), "\u202f")
 _SIGNS: Final = {ord("٫"): ".", ord("٬"): ",", ord("’"): "'", ord("⁄"): "/", ord("−"): "-"}
 _RAISED: Final = re.compile("(?<=[0-9])[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _TIME: Final = re.compile(
-    r"(?<![\d.,:])(\d{1,2})(?::(\d{2})(?::\d{2})?(?!\d)|[.](\d{2})(?=\s?(?:uhr|h\b))|(?=\s?(?:uhr\b|[ap]\.?m\b)))"
+    r"(?<![\d.,:])(\d{1,2})(?:(?::|\s?h\s?)(\d{2})(?::\d{2})?(?!\d)|[.](\d{2})(?=\s?(?:uhr|h\b))|(?=\s?(?:uhr\b|[ap]\.?m\b)))"
     r"\s?(?:([ap])\.?m\b\.?)?",
     re.IGNORECASE,
 )
@@ -209,8 +209,8 @@ def _number(text: str, found: re.Match[str]) -> tuple[Figure, int]:
         million = glued or after[1][0] == "M" or text[after.end() : after.end() + 1] in {"€", "$", "£"}
         if scales == (1.0,) and (scale := _scale(word, glued=million, money=unit is not None)) is not None:
             scales = scale
-        elif word in UNITS and unit is None and not (is_year and word in _SHORT) and not (word == "m" and glued):
-            unit = UNITS[word]
+        elif (its := _unit(word)) and unit is None and not (is_year and word in _SHORT) and not (word == "m" and glued):
+            unit = its
         elif not (word in _SKIPPED and scales != (1.0,)) and not (glued and word in _ORDINAL):
             break
         stop = after.start(1) + length
@@ -228,8 +228,14 @@ def _scale(word: str, *, glued: bool, money: bool) -> tuple[float, ...] | None:
         if word == "m" and not glued and not money:
             return None
         return (1e6,) if word == "m" and money else _LETTERS[word]
+    if word == "mm" and money:
+        return (1e6,)
     scale = MAGNITUDES.get(word)
     return None if scale is None else (scale,)
+
+
+def _unit(word: str) -> Unit | None:
+    return UNITS.get(word) or (UNITS.get(word[:-1]) if len(word) > 3 and word[-1] == "s" else None)
 
 
 def _word(after: re.Match[str]) -> tuple[str, int]:

@@ -188,7 +188,8 @@ def _by_words(claim: Claim, passage: Passage, sent: Mapping[int, Passage], share
     if count < MIN_WORDS and not has_figures:
         if claim.names_place or share:
             return Verdict(True, Match.OVERLAP, round(share, 3) or 1.0)
-        return NOTHING
+        better = _better(claim, passage, sent, share)
+        return NOTHING if better is None else _says_it(better, passage)
     need = WORDS_WITH_FIGURES if has_figures else WORDS
     if count < MIN_WORDS:
         need = 0.0
@@ -196,8 +197,12 @@ def _by_words(claim: Claim, passage: Passage, sent: Mapping[int, Passage], share
         said = f"only {share:.0%} of the sentence is in passage {passage.n}; {need:.0%} are needed"
         return Verdict(False, None, round(share, 3), said)
     if share < ELSEWHERE_FROM and (better := _better(claim, passage, sent, share)) is not None:
-        return Verdict(False, None, round(share, 3), f"passage {better} says this, passage {passage.n} does not")
+        return _says_it(better, passage, share)
     return Verdict(True, Match.OVERLAP, round(share, 3))
+
+
+def _says_it(better: int, passage: Passage, share: float = 0.0) -> Verdict:
+    return Verdict(False, None, round(share, 3), f"passage {better} says this, passage {passage.n} does not")
 
 
 def _better(claim: Claim, passage: Passage, sent: Mapping[int, Passage], share: float) -> int | None:

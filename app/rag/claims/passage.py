@@ -31,7 +31,7 @@ _CENTURIES: Final = frozenset(
     {"century", "jahrhundert", "siecle", "siglo", "secolo", "seculo", "eeuw", "wieku", "века"}
 )
 _HAN_NUMBER: Final = re.compile("[〇零一二两兩三四五六七八九十百千]+")
-_COUNTED: Final = re.compile(r"([^\W\d_]+)[ -]([^\W\d_]{3,})")
+_COUNTED: Final = re.compile(r"([^\W\d_]+)(?=[ -]([^\W\d_]{3,}))")
 _IN_TEXT: Final = re.compile(r"[^\W\d_]+")
 
 

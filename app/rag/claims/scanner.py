@@ -22,6 +22,7 @@ _LIST: Final = re.compile(r"[ \t]*(?:[-*+•]|\d{1,3}[.)])\s")
 _INDENTED: Final = re.compile(r"(?: {4}|\t)")
 _CLOSING: Final = "\"'”’»›)\\]*_"
 _STOP: Final = re.compile(rf"[.!?…؟۔।॥։።]+[{_CLOSING}]*|[。！？｡]+[」』）”’〉》]*|\n|`+")
+_BEFORE_MONEY: Final = frozenset({"mio", "mrd", "tsd", "mill", "mln", "mld", "bn", "ct", "max", "min", "rd"})
 _WIDE: Final = frozenset("。！？｡")
 _AFTER_MARKS: Final = re.compile(r"[.,;:!?。]?(?=\s|\Z)|[.。]")
 
@@ -281,4 +282,4 @@ def _is_abbreviation(view: str, stop: re.Match[str]) -> bool:
         return False
     last = word[0]
     is_initial = len(last) == 1 and last.isalpha() and last.isupper()
-    return is_initial or (len(last) <= 2 and last.isdecimal()) or last.lower() in ABBREVIATIONS
+    return is_initial or (len(last) <= 2 and last.isdecimal()) or last.lower() in ABBREVIATIONS | _BEFORE_MONEY
