@@ -83,7 +83,7 @@ class Checker:
     def _is_copied(self, group: Group, sentence: Sentence) -> bool:
         """Whether a mark stands in the passage itself, whose own references look the same."""
         number = group.marks[0].numbers[0]
-        before = (sentence.quoted or group.before)[-COPIED_CHARS:]
+        before = group.before[-COPIED_CHARS:]
         if number in self._passages and not sentence.quoted:
             return False
         wanted = Normalised(f"{before}{number}")

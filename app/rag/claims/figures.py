@@ -128,7 +128,7 @@ def same(claimed: Figure, found: Figure, scales: frozenset[float]) -> bool:
 def _is_rounded(claimed: Figure, value: float, have: float, found: Figure) -> bool:
     if found.digits <= claimed.digits or not value or not have:
         return False
-    if claimed.is_exact and not claimed.hedged and (have == int(have) or value % 10 == 0):
+    if claimed.is_exact and not claimed.hedged and (have == int(have) or value % 10 == 0 or value != int(value)):
         return False
     if claimed.digits < ROUNDED_DIGITS and not claimed.hedged:
         return False

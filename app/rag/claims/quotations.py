@@ -48,7 +48,7 @@ def locate(quote: str, passage: Passage) -> tuple[Match, Span | None, float] | N
 
 def verbatim(text: str, passage: Passage) -> tuple[Match, Span] | None:
     """Where a passage has exactly this text, or the same but for case, spaces, hyphens, quotes and the like."""
-    wanted = text.strip().rstrip(".,;:!?。")
+    wanted = text.strip(" \t\n.,;:!?。")
     at = passage.body.find(wanted) if wanted else -1
     if at >= 0 and not (joins(passage.body, at) or joins(passage.body, at + len(wanted))):
         return Match.EXACT, Span(at, at + len(wanted))

@@ -179,15 +179,15 @@ class Scanner:
     def _end_of(self, view: str, *, final: bool) -> int | None:
         """Where the sentence that begins here ends. None: that is not known yet."""
         position = 0
+        coded = dict(code_spans(view))
         while stop := _STOP.search(view, position):
             if stop.start() > MAX_SENTENCE:
                 break
             position = stop.end()
             if stop[0][0] == "`":
-                span = next((s for s in code_spans(view) if s[0] == stop.start()), None)
-                if span is None and "\n" not in view[position:] and not final:
+                if stop.start() not in coded and "\n" not in view[position:] and not final:
                     return None
-                position = span[1] if span else position
+                position = coded.get(stop.start(), position)
                 continue
             ends = self._at_newline(view, stop, final=final) if stop[0] == "\n" else _at_stop(view, stop, final=final)
             if ends is None:
@@ -221,12 +221,11 @@ class Scanner:
             return
         self._release()
         words: list[str] = []
-        for (_, line), (_, groups) in zip(lines, marked, strict=True):
-            words.append(_unquoted(without(line)))
+        for (at, line), (_, groups) in zip(lines, marked, strict=True):
+            stop = groups[-1].marks[0].start - at if groups else len(line)
+            words.append(_unquoted(line[:stop]))
             if groups:
-                marks = tuple(mark for group in groups for mark in group.marks)
-                group = type(groups[0])(marks, "")
-                self._found.append(Sentence(start, end, (group,), quoted=_said("\n".join(words))))
+                self._found.append(Sentence(start, end, groups, quoted=_said("\n".join(words))))
                 words = []
 
     def _release(self) -> None:

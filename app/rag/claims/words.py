@@ -152,8 +152,10 @@ def _is_acronym(said: str) -> bool:
 
 def _is_german_name(token: _Token, before: _Token | None, following: _Token | None) -> bool:
     """Every noun has a capital there: two in a row, or one that follows a preposition without an article."""
+    is_short = len(token.folded) <= _SHORT_NOUN
     if before is not None and before.said[0].isupper() and not before.first and not _is_of_figure(before.folded):
         return True
     if following is not None and _may_name(following) and not _is_of_figure(following.folded):
-        return len(token.folded) <= _SHORT_NOUN or not _NOUN_ENDINGS.search(token.folded)
-    return before is not None and before.folded in _PREPOSITIONS and not _NOUN_ENDINGS.search(token.folded)
+        return is_short or not _NOUN_ENDINGS.search(token.folded)
+    after_preposition = before is not None and before.folded in _PREPOSITIONS
+    return after_preposition and (is_short or not _NOUN_ENDINGS.search(token.folded))
