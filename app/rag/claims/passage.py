@@ -52,6 +52,7 @@ class Passage:
         self.body = spoken(source.context, source.text)
         self.place = place(source.page_from, source.page_to, source.page_label)
         self.head = f"{source.file_name}, {self.place}"
+        self._figures_of: dict[str, Figures] = {}
 
     def in_file(self, span: Span | None) -> Span | None:
         """A span of the body in the file's text. None where the passage's text is not cut out of it as it is."""
@@ -131,6 +132,11 @@ class Passage:
     def sentences(self) -> list[tuple[str, set[str]]]:
         """Each with its stems."""
         return [(self.body[u.start : u.end], words.stems(self.body[u.start : u.end])) for u in units(self.body)]
+
+    def figures_of(self, sentence: str) -> Figures:
+        if sentence not in self._figures_of:
+            self._figures_of[sentence] = figures(plain(sentence))
+        return self._figures_of[sentence]
 
     @cached_property
     def _different(self) -> dict[str, list[str]]:
