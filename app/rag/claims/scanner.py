@@ -47,7 +47,7 @@ class Scanner:
         """The token path: nothing is looked at before a closing bracket has come."""
         self._pieces.append(piece)
         if not self._armed:
-            if not any(mark in piece for mark in CLOSERS):
+            if "]" not in piece and "】" not in piece and "］" not in piece:
                 return _NONE
             self._armed = True
         if self._needs_line and "\n" not in piece:
