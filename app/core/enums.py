@@ -92,6 +92,14 @@ class SearchMode(StrEnum):
     TEXT = "text"
 
 
+class Match(StrEnum):
+    """How a passage has what a sentence says of it, best first."""
+
+    EXACT = "exact"
+    NORMALISED = "normalised"
+    OVERLAP = "overlap"
+
+
 class CountedBy(StrEnum):
     """Where a token count comes from."""
 

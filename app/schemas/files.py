@@ -58,6 +58,13 @@ class UrlUpload(Body):
     tags: TagMap = Field(default_factory=dict)
 
 
+class Highlight(Answer):
+    """A stretch of a page's text, in code points of that page."""
+
+    from_: int = Field(serialization_alias="from")
+    to: int
+
+
 class PageOut(Answer):
     file_id: UUID
     file_name: str
@@ -68,6 +75,7 @@ class PageOut(Answer):
     label: str | None = Field(None, description="a sheet's name, a chapter's title")
     state: PageState = PageState.READ
     reason: str | None = Field(None, description="why it could not be read")
+    highlights: list[Highlight] = Field(default=[], description="what of the asked stretch of the file is on this page")
 
 
 class SearchRequest(Body):
