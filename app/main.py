@@ -34,7 +34,6 @@ from app.rag.vectors import ChromaProcess
 from app.services.accounts import Accounts
 from app.services.blobs import Blobs
 from app.services.chat import ChatService
-from app.services.collections import Collections
 from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
@@ -62,7 +61,6 @@ from app.services.spending import Spending
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
 from app.services.streams.journal import Journal
-from app.services.tags import FileTags
 from app.services.uploads import Limits
 from app.services.usage import UsageFigures
 
@@ -97,8 +95,6 @@ class State(TypedDict):
     stored_completions: StoredCompletions
     embeddings: TextEmbeddings
     documents: Documents
-    collections: Collections
-    tags: FileTags
     retriever: Retriever
     pulls: Pulls
     offers: Offers
@@ -188,8 +184,6 @@ class Lifespan:
                 stored_completions=StoredCompletions(db, pool, chat),
                 embeddings=TextEmbeddings(pool, minilm, record=Spending(db)),
                 documents=documents,
-                collections=Collections(db),
-                tags=FileTags(db),
                 retriever=retriever,
                 pulls=kept(stack, Pulls(store, events, others=pullers(pool))),
                 offers=offers,
