@@ -36,7 +36,6 @@ from app.rag.vectors import ChromaProcess
 from app.services.accounts import Accounts
 from app.services.blobs import Blobs
 from app.services.chat import ChatService
-from app.services.collections import Collections
 from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
@@ -67,7 +66,6 @@ from app.services.spending import Spending
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
 from app.services.streams.journal import Journal
-from app.services.tags import FileTags
 from app.services.uploads import Limits
 from app.services.usage import UsageFigures
 
@@ -216,8 +214,6 @@ async def start_answering(stack: AsyncExitStack, library: Library) -> State:
         stored_completions=StoredCompletions(db, pool, chat),
         embeddings=TextEmbeddings(pool, library.minilm, record=Spending(db)),
         documents=library.documents,
-        collections=Collections(db),
-        tags=FileTags(db),
         fetcher=build_fetcher(settings.documents),
         golden=Golden(db, library.retriever, library.index.embedder),
         retriever=library.retriever,
