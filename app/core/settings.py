@@ -109,6 +109,14 @@ class DocumentSettings(Group):
     parse_memory_mb: int = Field(1024, ge=256, le=65536, description="a whole number of megabytes from 256 to 65536")
     embedding_wait_s: Seconds = Field(300, description="seconds, more than 0")
     parse_wall_s: Seconds = Field(120, description="seconds that parsing 100 pages may take")
+    ocr_languages: str = Field(
+        "eng",
+        max_length=100,
+        pattern=r"^[A-Za-z][A-Za-z0-9_/]*(\+[A-Za-z][A-Za-z0-9_/]*)*$",
+        description="names of Tesseract's languages joined by +, such as eng+deu",
+    )
+    ocr_page_s: Seconds = Field(60, description="seconds that recognising the text of one page may take")
+    ocr_total_s: Seconds = Field(900, description="seconds that recognising the text of one file may take")
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.core.enums import FileStatus
 from app.crud import paging
 from app.db.base import now
-from app.db.models import File, FilePage
+from app.db.models import File, FilePage, User
 
 ACTIVE = tuple(s for s in FileStatus if not s.is_final)
 
@@ -76,7 +76,7 @@ async def reset(session: AsyncSession, file: File) -> None:
     """Back to `stored`, for a new attempt."""
     await delete_pages(session, file.id)
     file.status, file.attempt, file.error = FileStatus.STORED, file.attempt + 1, None
-    file.pages_total, file.pages_done = None, 0
+    file.pages_total, file.pages_done, file.coverage = None, 0, None
     file.chunks_total, file.chunks_done, file.fingerprint = None, 0, None
     file.updated_at = now()
 
@@ -126,6 +126,20 @@ async def by_content(session: AsyncSession, owner: UUID, sha256: str) -> File | 
     return (await session.scalars(same.order_by(File.created_at.desc()).limit(1))).first()
 
 
+async def same_content(session: AsyncSession, like: File) -> File | None:
+    """The oldest file of the same user in the same place with the same bytes and type. Of two uploads at once, the
+    second waits here until the first is stored.
+    """
+    await session.execute(select(User.id).where(User.id == like.user_id).with_for_update(key_share=True))
+    same = select(File).where(
+        File.user_id == like.user_id,
+        File.sha256 == like.sha256,
+        File.media_type == like.media_type,
+        File.conversation_id == like.conversation_id if like.conversation_id else File.conversation_id.is_(None),
+    )
+    return (await session.scalars(same.order_by(File.created_at).limit(1))).first()
+
+
 async def in_conversation(session: AsyncSession, owner: UUID, conversation_id: UUID) -> list[File]:
     """All files of a conversation, whatever their status."""
     return list(
@@ -158,6 +172,25 @@ async def pages(session: AsyncSession, file_id: UUID) -> list[tuple[int, str]]:
         select(FilePage.number, FilePage.text).where(FilePage.file_id == file_id).order_by(FilePage.number)
     )
     return [(number, text) for number, text in rows]
+
+
+async def page_states(session: AsyncSession, file_id: UUID) -> dict[str, int]:
+    """How many pages of a file are in each state."""
+    rows = await session.execute(
+        select(FilePage.state, func.count()).where(FilePage.file_id == file_id).group_by(FilePage.state)
+    )
+    return dict(rows.tuples().all())
+
+
+async def page_reasons(session: AsyncSession, file_id: UUID, *, limit: int) -> list[tuple[int, str]]:
+    """Numbers of the first pages that were not read, each with the reason."""
+    rows = await session.execute(
+        select(FilePage.number, FilePage.reason)
+        .where(FilePage.file_id == file_id, FilePage.reason.is_not(None))
+        .order_by(FilePage.number)
+        .limit(limit)
+    )
+    return [(number, reason or "") for number, reason in rows]
 
 
 async def page_count(session: AsyncSession, file_id: UUID) -> PageCount:

@@ -103,6 +103,9 @@ BAD = {
     "PARSE_CPU_S": ["0"],
     "PARSE_MEMORY_MB": ["255", "65537"],
     "PARSE_WALL_S": ["0"],
+    "OCR_LANGUAGES": ["eng deu", "-l", "eng+", "+", "eng+-c", "x" * 101],
+    "OCR_PAGE_S": ["0", "long"],
+    "OCR_TOTAL_S": ["-1", "nan"],
     "EMBEDDING_WAIT_S": ["0", "a while"],
 }
 

@@ -170,7 +170,7 @@ class Library:
         async def fields() -> UploadFields:
             return UploadFields(conversation_id=conversation_id)
 
-        return await self.documents.upload(owner, name, pieces(data), fields=fields, key=key)
+        return (await self.documents.upload(owner, name, pieces(data), fields=fields, key=key)).file
 
     async def until(self, owner: UUID, file_id: UUID, *statuses: FileStatus) -> File:
         """Wait until the file is so, by default until it is final."""

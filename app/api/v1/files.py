@@ -37,12 +37,15 @@ CONTENT_HEADERS: Final = {
 
 @router.post("/upload", status_code=202, openapi_extra=MULTIPART)
 async def upload(request: Request, user: CurrentUser, documents: DocumentsDep, key: IdempotencyKey = None) -> FileOut:
-    """Store a file and read it in the background. Follow it with `GET /files/status/{id}` or `GET /events`."""
+    """Store a file and read it in the background. Follow it with `GET /files/status/{id}` or `GET /events`.
+
+    The same bytes in the same place are one file: the answer is then the first one with `duplicate: true`.
+    """
     form = FileForm(request)
     documents.limits.check_declared(declared_bytes(request))
     name = await form.open()
-    file = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
-    return FileOut.model_validate(file)
+    received = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
+    return _shown(received.file, documents).model_copy(update={"duplicate": received.duplicate})
 
 
 @router.get("")
@@ -84,7 +87,9 @@ async def delete_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep)
 
 @router.post("/{file_id}/retry", status_code=202)
 async def retry_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
-    """Read a failed or cancelled file again, or embed one again whose `needs_reindex` is true."""
+    """Read a failed or cancelled file again, or one with pages that were not read; embed one whose `needs_reindex` is
+    true.
+    """
     return FileOut.model_validate(await documents.retry(user.user_id, file_id))
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.rag.readers.pypdf_pages import PypdfPages
 
 MAX_UNREADABLE = 100  # pages in a row: a damaged file may claim millions
+UNREADABLE = "the page is damaged: neither of two readers can open it"
 LOCKED = {
     pdfium_c.FPDF_ERR_PASSWORD: "the PDF is protected by a password; upload it without one",
     pdfium_c.FPDF_ERR_SECURITY: "the PDF is locked by a certificate or an unknown method; upload it without protection",
@@ -42,7 +43,7 @@ class Pdf:
             unreadable = unreadable + 1 if page is None else 0
             if unreadable > MAX_UNREADABLE or unreadable == total:
                 raise ParseError("damaged", f"the PDF is damaged: page {number} and those before it cannot be read")
-            yield page or Page(number, "")
+            yield page or Page(number, "", failure=UNREADABLE)
 
     def _open(self, path: Path) -> pdfium.PdfDocument | None:
         """None when PDFium cannot read the file at all."""
