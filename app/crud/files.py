@@ -179,7 +179,7 @@ async def page_states(session: AsyncSession, file_id: UUID) -> dict[str, int]:
     rows = await session.execute(
         select(FilePage.state, func.count()).where(FilePage.file_id == file_id).group_by(FilePage.state)
     )
-    return dict(rows.tuples().all())
+    return {state: int(count) for state, count in rows}
 
 
 async def page_reasons(session: AsyncSession, file_id: UUID, *, limit: int) -> list[tuple[int, str]]:

@@ -10,6 +10,10 @@ from app.rag.pages import Page, ParseError
 MAX_REASONS = 20
 MAX_RANGES = 40  # of pages with one reason
 A_PICTURE = "the page is a picture of text: "
+BLANK = (
+    "no text found: the pages are pictures, and text recognition found none on them; if they show text, check "
+    "OCR_LANGUAGES and upload a sharper scan"
+)
 SCANNED = "no text found, looks scanned"
 
 
@@ -19,16 +23,20 @@ class Found:
 
     text: bool = False
     pictures: int = 0
+    blank: bool = False  # a picture on which OCR found nothing
     reason: str | None = None
 
     def count(self, page: Page) -> None:
         self.text = self.text or bool(page.text.strip())
         self.pictures += page.needs_ocr
+        self.blank = self.blank or page.by_ocr
         self.reason = self.reason or page.failure
 
     def error(self) -> ParseError | None:
         """None when there is text."""
-        return None if self.text else no_text(self.pictures, self.reason)
+        if self.text:
+            return None
+        return ParseError("no_text", BLANK) if self.blank else no_text(self.pictures, self.reason)
 
 
 def no_text(pictures: int, reason: str | None) -> ParseError:

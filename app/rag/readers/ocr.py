@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO
 
@@ -114,23 +114,23 @@ def _languages(program: str) -> list[str]:
 
 def _started(command: list[str], cpu_s: float, *, source: int | IO[bytes] | None) -> "subprocess.Popen[bytes]":
     """In the session of this process, with its memory limit, and ended with it."""
-
-    def limit() -> None:
-        most = resource.getrlimit(resource.RLIMIT_CPU)[1]
-        seconds = max(1, round(cpu_s))
-        if most != resource.RLIM_INFINITY:
-            seconds = max(1, min(seconds, most - 1))
-        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
     return subprocess.Popen(  # noqa: S603
         command,
         stdin=source,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE if source != subprocess.DEVNULL else subprocess.DEVNULL,
-        preexec_fn=limit,  # noqa: PLW1509
+        preexec_fn=partial(_limit, cpu_s),  # noqa: PLW1509
     )
+
+
+def _limit(cpu_s: float) -> None:
+    most = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    seconds = max(1, round(cpu_s))
+    if most != resource.RLIM_INFINITY:
+        seconds = max(1, min(seconds, most - 1))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _death(status: int) -> str:
