@@ -110,9 +110,10 @@ async def get(session: AsyncSession, file_id: UUID) -> File | None:
     return await session.get(File, file_id)
 
 
-async def unfinished(session: AsyncSession) -> list[File]:
-    """Every user's files that a job should be working on, oldest first."""
-    return list(await session.scalars(select(File).where(File.status.in_(ACTIVE)).order_by(File.created_at)))
+async def unfinished(session: AsyncSession, *, limit: int) -> list[File]:
+    """The oldest of all users' files that a job should be working on."""
+    found = select(File).where(File.status.in_(ACTIVE)).order_by(File.created_at, File.id).limit(limit)
+    return list(await session.scalars(found))
 
 
 async def existing(session: AsyncSession, file_ids: Sequence[UUID]) -> set[UUID]:

@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 
 from app.core.settings import environment
-from app.rag.loaders import LOADERS, NAMES
+from app.rag.loaders import LOADERS, MARKDOWN, NAMES, PLAIN
 from app.rag.pages import Page, ParseError
 from app.rag.parse_child import (
     LENGTH,
@@ -27,6 +27,7 @@ from app.rag.parse_child import (
     PageFrame,
     TotalFrame,
 )
+from app.rag.readers.clean import clean, clean_label
 
 BUFFER_BYTES = 1 << 18
 MAX_FRAME_BYTES = PAGE_BYTES + 1024
@@ -36,6 +37,8 @@ KEPT_VARIABLES = (
     *("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
     "TESSDATA_PREFIX",  # where Tesseract's languages are, when that is not where it was built for
 )
+TEXTS = (PLAIN, MARKDOWN)
+SMALL_BYTES = 1 << 14
 OCR_GRACE_S = 10  # to end the processes of a page that took too long
 
 
@@ -76,6 +79,10 @@ class ChildParser:
         """
         if media_type not in LOADERS.entries:
             raise ParseError("unsupported_type", f"cannot read {media_type!r}; known: {', '.join(NAMES.values())}")
+        if media_type in TEXTS and (small := await asyncio.to_thread(_small_text, path, media_type)):
+            for short in small[first - 1 :]:
+                yield short, len(small)
+            return
         child = await _start(path, media_type, first, self._limits)
         reading = _Reading(child, self._limits, first - 1)
         try:
@@ -168,6 +175,20 @@ class _Reading:
             return ParseError("memory_limit", f"{self._where} needs more than {limit}, or the file is damaged")
         how = signal.Signals(-status).name if status < 0 else f"status {status}"
         return ParseError("crashed", f"the reader ended ({how}) while {self._where}; the file is most likely damaged")
+
+
+def _small_text(path: Path, media_type: str) -> list[Page] | None:
+    """A short text in UTF-8 needs no child: nothing in it can take long, and a child costs more than all the rest."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(SMALL_BYTES + 1)
+        data.decode()
+    except (OSError, UnicodeDecodeError):
+        return None
+    if len(data) > SMALL_BYTES or not data.strip() or b"\0" in data:
+        return None
+    pages = list(LOADERS.get(media_type)().pages(path, 1))
+    return [Page(page.number, clean(page.text), label=clean_label(page.label)) for page in pages]
 
 
 async def _start(path: Path, media_type: str, first: int, limits: Limits) -> Process:

@@ -239,6 +239,9 @@ class Documents:
             await asyncio.wait(self._tasks, timeout=REMOVAL_TIMEOUT_S)
 
     async def _enqueue(self, file_id: UUID, attempt: int) -> None:
+        """While many jobs wait, the row does, until reconciliation comes to it."""
+        if not self._jobs.has_room():
+            return
         await self._jobs.enqueue("ingest", job_id(file_id, attempt), {"file_id": str(file_id), "attempt": str(attempt)})
 
     async def _stop(self, file: File) -> None:
