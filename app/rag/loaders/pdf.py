@@ -14,8 +14,7 @@ from app.rag.readers.pdfium_page import lost_text, needs_ocr, page_text, visible
 if TYPE_CHECKING:
     from app.rag.readers.pypdf_pages import PypdfPages
 
-MAX_ADVICE = "cannot be read; save it again in a PDF viewer"
-UNREADABLE = 100  # pages in a row: a damaged file may claim millions
+MAX_UNREADABLE = 100  # pages in a row: a damaged file may claim millions
 ADVICE = "cannot be read; save it again in a PDF viewer"
 UNREADABLE = "the page is damaged: neither of two readers can open it"
 LOCKED = {
