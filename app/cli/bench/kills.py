@@ -4,6 +4,7 @@ import asyncio
 import random
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -19,11 +20,13 @@ from app.core.enums import FileStatus
 from app.core.errors import CannotStart
 from app.rag.vectors import ChromaProcess
 
-FILES: Final = 6
-PAGES: Final = 40
-MOST_S: Final = 2.5  # that the service lives after its first healthy answer
-END_TIMEOUT_S: Final = 600.0
-POLL_S: Final = 0.1
+PAGES: Final = 20  # more than one batch
+STEPS: Final = (FileStatus.PARSING, FileStatus.EMBEDDING, FileStatus.INDEXING, FileStatus.STORED)
+MOST_S: Final = 0.1  # that the service lives after a file has come to a step
+STEP_TIMEOUT_S: Final = 20.0
+STEP_POLL_S: Final = 0.003
+END_TIMEOUT_S: Final = 1800.0
+POLL_S: Final = 0.2
 SEED: Final = 20
 COUNTS: Final = """
     SELECT name, status, attempt, pages_done, chunks_total, id, user_id, error,
@@ -38,40 +41,39 @@ Say = Callable[[str], None]
 
 
 async def kills(number: int, say: Say) -> list[Table]:
-    """Two tables: at which steps it was killed, and what there is of each file in the end."""
+    """Two tables: at which steps it was killed, and what there is of each file in the end.
+
+    Each start gets a new document, and is killed shortly after some file has come to the step whose turn it is.
+    """
     chance = random.Random(SEED)  # noqa: S311
-    struck: dict[str, int] = {}
+    struck: Counter[str] = Counter()
     with subject.folder() as where:
-        for kill in range(number + 1):
+        for kill in range(number):
+            step = STEPS[kill % len(STEPS)]
+            say(f"kill {kill + 1} of {number}, at {step}")
             with subject.service(where) as service:
                 service.wait_healthy()
                 service.sign_in()
-                if kill == 0:
-                    await _upload(service)
-                if kill == number:
-                    say("the last start: until every file has ended")
-                    await _until_ended(where)
-                    break
+                await send(service, f"file-{kill}.pdf", documents.pdf(PAGES, seed=kill))
+                await _until(where, step)
                 await asyncio.sleep(chance.uniform(0, MOST_S))
-                for step in _steps(where):
-                    struck[step] = struck.get(step, 0) + 1
+                struck.update({found for found in _steps(where) if not FileStatus(found).is_final})
                 _kill(service)
-            if all(FileStatus(step).is_final for step in _steps(where)):
-                say(f"every file had ended after {kill + 1} kills: six more")
-                with subject.service(where) as service:
-                    service.wait_healthy()
-                    service.sign_in()
-                    await _upload(service, seed=1000 * (kill + 1))
-                    _kill(service)
+        say("the last start: until every file has ended")
+        with subject.service(where) as service:
+            service.wait_healthy()
+            await _until_ended(where)
         table = await _counted(where)
-    steps = Table(f"Where {number} kills struck", ["step", "files at it, over all kills"])
+    steps = Table(f"Steps at which files were when {number} kills struck", ["step", "kills"])
     steps.rows += sorted(struck.items())
     return [steps, table]
 
 
-async def _upload(service: Service, seed: int = 0) -> None:
-    for one in range(FILES):
-        await send(service, f"file-{seed + one}.pdf", documents.pdf(PAGES, seed=seed + one))
+async def _until(where: Path, step: FileStatus) -> None:
+    """A step that is over in a moment may be missed: then the kill comes at another."""
+    deadline = time.monotonic() + STEP_TIMEOUT_S
+    while step not in _steps(where) and time.monotonic() < deadline:  # noqa: ASYNC110 - another process writes
+        await asyncio.sleep(STEP_POLL_S)
 
 
 def _kill(service: Service) -> None:
