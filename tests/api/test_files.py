@@ -146,6 +146,18 @@ async def test_a_key_stands_for_one_upload(ann: Person) -> None:
     assert len((await ann.http.get("/api/v1/files")).json()["items"]) == 1
 
 
+async def test_the_same_bytes_are_answered_with_the_first_file(service: Service, ann: Person) -> None:
+    first = (await ann.upload(TEXT)).json()
+    ready = await ann.until_final(first["id"])
+    before = stored_bytes(service)
+    again = await ann.upload(TEXT, name="copy.txt")
+    assert again.status_code == 202
+    assert (first["duplicate"], again.json()) == (False, {**ready, "duplicate": True})
+    assert stored_bytes(service) == before
+    assert ready["coverage"] == {"read": 1, "empty": 0, "ocr": 0, "needs_ocr": 0, "failed": 0, "reasons": []}
+    assert (first["step"], ready["step"]) == ("stored", "ready")
+
+
 async def test_a_file_that_cannot_be_read_says_why_and_can_be_retried(ann: Person) -> None:
     answer = await ann.upload(encrypted_pdf(["Secret"], password="unknown"), name="locked.pdf")
     failed = await ann.until_final(answer.json()["id"])
@@ -223,7 +235,7 @@ async def test_content_is_the_file_as_it_came_and_is_saved_not_shown(ann: Person
 
 
 async def test_a_deleted_file_is_found_nowhere(service: Service, ann: Person) -> None:
-    kept, deleted = await ann.ready(TEXT), await ann.ready(TEXT)
+    kept, deleted = await ann.ready(TEXT), await ann.ready(TEXT + b"!")
     assert {hit["file_id"] for hit in (await ann.search("violin")).json()["items"]} == {kept, deleted}
     assert (await ann.http.delete(f"/api/v1/files/{deleted}")).status_code == 204
     for mode in ("hybrid", "dense", "text"):
@@ -235,7 +247,7 @@ async def test_a_deleted_file_is_found_nowhere(service: Service, ann: Person) ->
 
 
 async def test_the_list_has_pages_and_filters(ann: Person) -> None:
-    ids = [(await ann.upload(TEXT, name=f"Report {n}.txt")).json()["id"] for n in range(3)]
+    ids = [(await ann.upload(TEXT + b"%d" % n, name=f"Report {n}.txt")).json()["id"] for n in range(3)]
     first = (await ann.http.get("/api/v1/files", params={"limit": 2})).json()
     second = (await ann.http.get("/api/v1/files", params={"limit": 2, "cursor": first["next_cursor"]})).json()
     assert [file["id"] for file in first["items"] + second["items"]] == ids[::-1]
@@ -289,7 +301,7 @@ async def test_uploads_beyond_the_quota_are_refused(tmp_path: Path) -> None:
     service = Service(tmp_path, {"STORAGE_QUOTA_MB": "1"})
     try:
         person = await Person.of(service)
-        answers = [await person.upload(b"word " * 150_000) for _ in range(2)]
+        answers = [await person.upload(b"%d word " % n * 100_000) for n in range(2)]
         assert [answer.status_code for answer in answers] == [202, 507]
         assert answers[1].json()["error"]["code"] == "storage_full"
         await person.aclose()

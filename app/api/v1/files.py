@@ -59,12 +59,15 @@ CONTENT_HEADERS: Final = {
 
 @router.post("/upload", status_code=202, openapi_extra=MULTIPART)
 async def upload(request: Request, user: CurrentUser, documents: DocumentsDep, key: IdempotencyKey = None) -> FileOut:
-    """Store a file and read it in the background. Follow it with `GET /files/status/{id}` or `GET /events`."""
+    """Store a file and read it in the background. Follow it with `GET /files/status/{id}` or `GET /events`.
+
+    The same bytes in the same place are one file: the answer is then the first one with `duplicate: true`.
+    """
     form = FileForm(request)
     documents.limits.check_declared(declared_bytes(request))
     name = await form.open()
-    file = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
-    return FileOut.model_validate(file)
+    received = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
+    return shown(received.file, user, documents).model_copy(update={"duplicate": received.duplicate})
 
 
 @router.post("/url", status_code=202)
@@ -77,8 +80,8 @@ async def upload_url(
     """
     fields = UploadFields(body.conversation_id, body.tags, collection_id=body.collection_id, source_url=body.url)
     async with fetcher.open(body.url) as found:
-        file = await documents.upload(user.user_id, found.name, found.pieces, fields=fields.soon, key=key)
-    return FileOut.model_validate(file)
+        received = await documents.upload(user.user_id, found.name, found.pieces, fields=fields.soon, key=key)
+    return shown(received.file, user, documents).model_copy(update={"duplicate": received.duplicate})
 
 
 @router.get("")
@@ -122,7 +125,9 @@ async def delete_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep)
 
 @router.post("/{file_id}/retry", status_code=202)
 async def retry_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
-    """Read a failed or cancelled file again, or embed one again whose `needs_reindex` is true."""
+    """Read a failed or cancelled file again, or one with pages that were not read; embed one whose `needs_reindex` is
+    true.
+    """
     return FileOut.model_validate(await documents.retry(user.user_id, file_id))
 
 
