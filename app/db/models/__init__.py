@@ -4,6 +4,7 @@ from app.db.models.api_key import ApiKey
 from app.db.models.conversation import Conversation
 from app.db.models.executor import Executor
 from app.db.models.file import Chunk, File, FilePage, Posting
+from app.db.models.index import IndexedFile, SearchIndex
 from app.db.models.message import IdempotencyKey, Ledger, Message, MessageText, Run
 from app.db.models.usage import UsageDay
 from app.db.models.user import AuthSession, RefreshToken, User
@@ -17,12 +18,14 @@ __all__ = [
     "File",
     "FilePage",
     "IdempotencyKey",
+    "IndexedFile",
     "Ledger",
     "Message",
     "MessageText",
     "Posting",
     "RefreshToken",
     "Run",
+    "SearchIndex",
     "UsageDay",
     "User",
 ]
