@@ -26,8 +26,6 @@ from app.db.session import Database
 from app.observability import logging, metrics
 from app.observability.middleware import Observed
 from app.observability.readiness import Readiness
-from app.rag.embedders.minilm import MiniLM
-from app.rag.embedders.provider import ProviderEmbedder
 from app.rag.parser import ChildParser
 from app.rag.retriever import Retriever
 from app.rag.vectors import ChromaProcess
@@ -40,15 +38,15 @@ from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.generation import Tools
 from app.services.housekeeping import Housekeeping
+from app.services.index_status import IndexStatus
 from app.services.indexing import Index
 from app.services.ingestion import Ingestion
 from app.services.jobs import Context, Jobs
 from app.services.keys import Keys
 from app.services.llm.configured import build_pool, pullers
-from app.services.llm.embedders import build_embedder
+from app.services.llm.embedders import Embedders
 from app.services.llm.local import NAME as LOCAL
 from app.services.llm.local import load_at_start
-from app.services.llm.pool import Pool
 from app.services.llm.store.folder import ModelFolder
 from app.services.llm.store.offer import Offers
 from app.services.llm.store.store import Store
@@ -56,6 +54,7 @@ from app.services.models import Models
 from app.services.ports import Ports
 from app.services.progress import FileProgress
 from app.services.pulls import Pulls
+from app.services.rebuilding import Rebuilding
 from app.services.reconciliation import Reconciliation
 from app.services.spending import Spending
 from app.services.stored_completions import StoredCompletions
@@ -75,7 +74,6 @@ class Closable(Protocol):
 
 
 C = TypeVar("C", bound=Closable)
-Either = MiniLM | ProviderEmbedder
 ALLOWED_HEADERS: Final = (
     *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"),
 )
@@ -99,6 +97,7 @@ class State(TypedDict):
     pulls: Pulls
     offers: Offers
     models: Models
+    rebuilding: Rebuilding
     events: UserEvents
     readiness: Readiness
 
@@ -152,13 +151,17 @@ class Lifespan:
             models = ModelFolder(settings.model_files, folder)
             pool = kept(stack, build_pool(settings, models))
             vectors = kept(stack, ChromaProcess(settings.storage.vectors_dir, prefix=settings.storage.collection_name))
-            minilm, embedder = embedders(stack, settings, pool)
-            index = Index(embedder, embedder, vectors, patience_s=settings.documents.embedding_wait_s)
-            retriever = Retriever(db, embedder=embedder, vectors=vectors)
+            known = kept(stack, Embedders(settings.llm, pool))
+            index = await start_index(settings, db, known, vectors)
+            retriever = Retriever(db, embedder=known.chosen, vectors=vectors, embedder_of=index.embedder_of)
             events, blobs = UserEvents(), Blobs(folder / "files")
             replica = data_folder.replica_name(folder)
             jobs = Jobs(jobs_url(settings), db=db, replica=replica, alone=db.is_sqlite)
-            documents = await start_documents(stack, settings, (db, blobs, jobs), index, FileProgress(events))
+            status = IndexStatus(db, index, events, settings.documents)
+            rebuilding = Rebuilding(db=db, index=index, stored=vectors, jobs=jobs, status=status)
+            documents = await start_documents(
+                stack, settings, (db, blobs, jobs), index, FileProgress(events), rebuilding
+            )
             keys = kept(stack, Keys(db))
             await ensure_admin(accounts := Accounts(db, keys, settings.auth, data_dir=folder), settings)
             tools, limit = Tools(db=db, pool=pool, retriever=retriever), settings.chat.max_message_chars
@@ -182,12 +185,13 @@ class Lifespan:
                 chat=chat,
                 completions=completions,
                 stored_completions=StoredCompletions(db, pool, chat),
-                embeddings=TextEmbeddings(pool, minilm, record=Spending(db)),
+                embeddings=TextEmbeddings(pool, known.minilm, record=Spending(db)),
                 documents=documents,
                 retriever=retriever,
                 pulls=kept(stack, Pulls(store, events, others=pullers(pool))),
                 offers=offers,
                 models=Models(pool),
+                rebuilding=rebuilding,
                 events=events,
                 readiness=Readiness(Ports(db, vectors, log, jobs, blobs, index, pool).checks()),
             )
@@ -199,11 +203,12 @@ def kept(stack: AsyncExitStack, thing: C) -> C:
     return thing
 
 
-def embedders(stack: AsyncExitStack, settings: Settings, pool: Pool) -> tuple[MiniLM | None, Either | None]:
-    """The built-in one, if it is installed, and the one that embeds documents: as set, else the built-in one."""
-    minilm = kept(stack, MiniLM()) if MiniLM.available() else None
-    chosen = build_embedder(settings.llm, pool)
-    return minilm, kept(stack, chosen) if chosen else minilm
+async def start_index(settings: Settings, db: Database, known: Embedders, vectors: ChromaProcess) -> Index:
+    """What is indexed, by the settings' embedder or by an earlier one."""
+    chosen, patience_s = known.chosen, settings.documents.embedding_wait_s
+    index = Index(chosen, chosen, vectors, patience_s, recipe=known.recipe, former=known.former)
+    await index.prepare(db)
+    return index
 
 
 def beside(stack: AsyncExitStack, *work: Coroutine[None, None, None]) -> None:
@@ -224,6 +229,7 @@ async def start_documents(
     stores: tuple[Database, Blobs, Jobs],
     index: Index,
     progress: FileProgress,
+    rebuilding: Rebuilding,
 ) -> Documents:
     """Files, their ingestion and its jobs. The jobs' runtime is imported and launched behind the first answers."""
     db, blobs, jobs = stores
@@ -240,11 +246,12 @@ async def start_documents(
         limits=Limits(max_bytes=limits.max_filesize_mb << 20, quota_bytes=quota_mb and quota_mb << 20),
     )
     reconciliation = Reconciliation(db=db, blobs=blobs, jobs=jobs, documents=documents, ingestion=ingestion)
-    await jobs.start(Context(ingestion))
+    await jobs.start(Context(ingestion, rebuilding))
     kept(stack, jobs)
     kept(stack, documents)
-    reconciliation.start()
-    kept(stack, reconciliation)
+    for begun in (reconciliation, rebuilding):
+        begun.start()
+        kept(stack, begun)
     return documents
 
 

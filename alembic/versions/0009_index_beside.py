@@ -89,5 +89,9 @@ def _change(*, old: list[str], new: list[str], upgrade: bool) -> None:
         op.execute(TRIGGER)
     within = ["generation"] if upgrade else []
     op.create_index("ix_chunks_user_terms", "chunks", ["user_id", *within, "terms"])
-    included = {"postgresql_include": ["chunk_id", "frequency"]}
-    op.create_index("ix_postings_user_term", "postings", ["user_id", *within, "term"], **included)
+    op.create_index(
+        "ix_postings_user_term",
+        "postings",
+        ["user_id", *within, "term"],
+        postgresql_include=["chunk_id", "frequency"],
+    )

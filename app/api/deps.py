@@ -24,6 +24,7 @@ from app.services.keys import KEY_PREFIX, Keys
 from app.services.llm.store.offer import Offers
 from app.services.models import Models
 from app.services.pulls import Pulls
+from app.services.rebuilding import Rebuilding
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
 from app.services.usage import UsageFigures
@@ -52,6 +53,7 @@ UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]
 PullsDep = Annotated[Pulls, Depends(FromState("pulls"))]
 ModelsDep = Annotated[Models, Depends(FromState("models"))]
 OffersDep = Annotated[Offers, Depends(FromState("offers"))]
+RebuildingDep = Annotated[Rebuilding, Depends(FromState("rebuilding"))]
 EventsDep = Annotated[UserEvents, Depends(FromState("events"))]
 
 

@@ -109,6 +109,7 @@ class DocumentSettings(Group):
     parse_memory_mb: int = Field(1024, ge=256, le=65536, description="a whole number of megabytes from 256 to 65536")
     embedding_wait_s: Seconds = Field(300, description="seconds, more than 0")
     parse_wall_s: Seconds = Field(120, description="seconds that parsing 100 pages may take")
+    reindex: Literal["auto", "manual"] = Field("auto", description="auto or manual")
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:

@@ -103,6 +103,7 @@ BAD = {
     "PARSE_CPU_S": ["0"],
     "PARSE_MEMORY_MB": ["255", "65537"],
     "PARSE_WALL_S": ["0"],
+    "REINDEX": ["never", "AUTO!"],
     "EMBEDDING_WAIT_S": ["0", "a while"],
 }
 
