@@ -34,6 +34,7 @@ from app.services.blobs import Blobs
 from app.services.chat import ChatService
 from app.services.completions import Completions
 from app.services.conversations import Conversations
+from app.services.doctoring import Doctor
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.generation import Tools
@@ -50,6 +51,7 @@ from app.services.llm.local import load_at_start
 from app.services.llm.store.folder import ModelFolder
 from app.services.llm.store.offer import Offers
 from app.services.llm.store.store import Store
+from app.services.mending import Stores
 from app.services.models import Models
 from app.services.ports import Ports
 from app.services.progress import FileProgress
@@ -98,6 +100,7 @@ class State(TypedDict):
     offers: Offers
     models: Models
     rebuilding: Rebuilding
+    doctor: Doctor
     events: UserEvents
     readiness: Readiness
 
@@ -159,9 +162,8 @@ class Lifespan:
             jobs = Jobs(jobs_url(settings), db=db, replica=replica, alone=db.is_sqlite)
             status = IndexStatus(db, index, events, settings.documents)
             rebuilding = Rebuilding(db=db, index=index, stored=vectors, jobs=jobs, status=status)
-            documents = await start_documents(
-                stack, settings, (db, blobs, jobs), index, FileProgress(events), rebuilding
-            )
+            documents = await start_documents(stack, settings, (db, blobs, jobs), index, events, rebuilding)
+            stores = Stores(db, blobs, vectors, index, settings.documents)
             keys = kept(stack, Keys(db))
             await ensure_admin(accounts := Accounts(db, keys, settings.auth, data_dir=folder), settings)
             tools, limit = Tools(db=db, pool=pool, retriever=retriever), settings.chat.max_message_chars
@@ -192,6 +194,7 @@ class Lifespan:
                 offers=offers,
                 models=Models(pool),
                 rebuilding=rebuilding,
+                doctor=Doctor.in_service(stores, jobs, documents, rebuilding),
                 events=events,
                 readiness=Readiness(Ports(db, vectors, log, jobs, blobs, index, pool).checks()),
             )
@@ -228,12 +231,12 @@ async def start_documents(
     settings: Settings,
     stores: tuple[Database, Blobs, Jobs],
     index: Index,
-    progress: FileProgress,
+    events: UserEvents,
     rebuilding: Rebuilding,
 ) -> Documents:
     """Files, their ingestion and its jobs. The jobs' runtime is imported and launched behind the first answers."""
     db, blobs, jobs = stores
-    limits = settings.documents
+    limits, progress = settings.documents, FileProgress(events)
     parser = ChildParser(cpu_s=limits.parse_cpu_s, memory_mb=limits.parse_memory_mb, wall_s=limits.parse_wall_s)
     ingestion = Ingestion(db=db, blobs=blobs, parser=parser, index=index, progress=progress, settings=limits)
     quota_mb = settings.storage.storage_quota_mb

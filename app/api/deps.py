@@ -18,6 +18,7 @@ from app.services.accounts import Accounts
 from app.services.chat import ChatService
 from app.services.completions import Completions
 from app.services.conversations import Conversations
+from app.services.doctoring import Doctor
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.keys import KEY_PREFIX, Keys
@@ -53,6 +54,7 @@ UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]
 PullsDep = Annotated[Pulls, Depends(FromState("pulls"))]
 ModelsDep = Annotated[Models, Depends(FromState("models"))]
 OffersDep = Annotated[Offers, Depends(FromState("offers"))]
+DoctorDep = Annotated[Doctor, Depends(FromState("doctor"))]
 RebuildingDep = Annotated[Rebuilding, Depends(FromState("rebuilding"))]
 EventsDep = Annotated[UserEvents, Depends(FromState("events"))]
 

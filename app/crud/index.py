@@ -195,15 +195,14 @@ async def done(session: AsyncSession, index_id: int) -> Done:
             .where(File.status == FileStatus.READY)
         )
     ).one()
-    numbers: tuple[int | None, ...] = tuple(row)
-    return Done(*(int(number or 0) for number in numbers))
+    return Done(int(row[0] or 0), int(row[1] or 0), int(row[2] or 0), int(row[3] or 0))
 
 
 async def ready_done(session: AsyncSession) -> Done:
     """The same of the index that is searched."""
     ready = select(func.count(), func.coalesce(func.sum(File.chunks_total), 0)).where(File.status == FileStatus.READY)
     total, chunks = (await session.execute(ready)).one()
-    return Done(int(total), int(total), int(chunks), int(chunks))
+    return Done(int(total), int(total), int(chunks or 0), int(chunks or 0))
 
 
 def _whole(index_id: int) -> ColumnElement[bool]:

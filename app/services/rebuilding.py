@@ -96,7 +96,7 @@ class Rebuilding:
                 building = await rows.by_state(session, IndexState.BUILDING)
             if building and building[0].fingerprint == await patiently(self._wanted, ask_again_s=ASK_AGAIN_S):
                 await self._try(building[0])
-            await self._clean()
+            await self.clean()
 
     async def _begin(self) -> None:
         try:
@@ -151,7 +151,7 @@ class Rebuilding:
         async with self._db.begin() as session:
             await rows.end(session, row.id, IndexState.FAILED, reason)
 
-    async def _clean(self) -> None:
+    async def clean(self) -> None:
         """Remove indexes that are not used any more: chunks with their entries, then vectors; then count."""
         async with self._db.read() as session:
             unused = await rows.leftovers(session)

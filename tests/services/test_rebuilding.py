@@ -298,7 +298,7 @@ async def test_a_file_that_is_written_during_the_swap_is_written_again(light: Ho
 async def test_surplus_and_lost_vectors_are_mended_before_the_swap(light: Home) -> None:
     owner, files = await filled(light, 2)
     async with running(light.changed()) as library:
-        await cut_off(library, library.embedder, 200)  # the first file is whole
+        await cut_off(library, library.embedder, 110)  # the first file is whole
         assert library.vectors is not None
         space = "words@2/48#1"
         await library.vectors.delete(owner, files[0], space=space)

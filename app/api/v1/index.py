@@ -1,9 +1,12 @@
 """The search index: which one is searched, and building a new one beside it. For administrators."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from app.api.deps import Administrator, RebuildingDep
+from fastapi import APIRouter, Query
+
+from app.api.deps import Administrator, DoctorDep, RebuildingDep
 from app.schemas.index import IndexOut
+from app.schemas.inspection import InspectionOut
 
 router = APIRouter(prefix="/index", tags=["index"])
 
@@ -22,6 +25,17 @@ async def rebuild_index(user: Administrator, rebuilding: RebuildingDep) -> Index
     """
     await rebuilding.request(user.user_id)
     return await rebuilding.status.read()
+
+
+@router.post("/check")
+async def check_index(
+    _: Administrator, doctor: DoctorDep, *, fix: Annotated[bool, Query(description="mend what is found")] = False
+) -> InspectionOut:
+    """Compare rows, text index, vectors and uploaded files of all users. `llama-service doctor` asks this.
+
+    Nothing is deleted while files are uploaded or read.
+    """
+    return await doctor.examine(fix=fix)
 
 
 @router.delete("/rebuild", status_code=202)
