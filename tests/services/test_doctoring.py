@@ -155,9 +155,9 @@ PLANTED: list[tuple[Plant, Drift]] = [
     (vectors_of_a_deleted_user, Drift.VECTORS_SURPLUS),
     (vectors_of_another_space, Drift.VECTORS_SURPLUS),
     (blob_without_row, Drift.BLOB_STRAY),
-    (row_without_blob, Drift.BLOB_MISSING),
     (another_fingerprint, Drift.STALE),
     (unfinished_without_job, Drift.NO_JOB),
+    (row_without_blob, Drift.BLOB_MISSING),  # last, since what is read again says nothing of it any more
 ]
 
 
