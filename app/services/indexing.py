@@ -104,7 +104,7 @@ class Index:
 
         Raises ModelUnavailable while somebody who may be it has not said so.
         """
-        everybody: list[Embedder] = [each for each in (self.embedder, *(self._others or ())) if each is not None]
+        everybody: list[Embedder] = [each for each in (*(self._others or ()), self.embedder) if each is not None]
         for each in everybody:
             if each.fingerprint == kind:
                 return each

@@ -123,8 +123,8 @@ async def test_a_change_of_embedder_builds_a_new_index_while_the_old_one_is_sear
     service = serve()
     kinds = [
         (openai(upstream), "openai/words-48@48"),
-        (ollama(upstream), "ollama/words-64:latest@64"),
-        (MINILM, MiniLM.fingerprint),
+        ({**openai(upstream), **ollama(upstream)}, "ollama/words-64:latest@64"),
+        ({**ollama(upstream), **MINILM}, MiniLM.fingerprint),
     ]
     async with signed_in(service) as ann:
         first = await ann.ready(text_pdf(PAGES), name="first.pdf")
