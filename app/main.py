@@ -149,21 +149,16 @@ class Lifespan:
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(data_folder.owned(settings.storage.data_dir))
             await migrate(settings.storage.migration_url)
-            db = kept(stack, Database(settings.storage.rows_url))
-            log = kept(stack, Journal(folder / "journal.db"))
+            db, log = kept(stack, Database(settings.storage.rows_url)), kept(stack, Journal(folder / "journal.db"))
             models = ModelFolder(settings.model_files, folder)
             pool = kept(stack, build_pool(settings, models))
             vectors = kept(stack, ChromaProcess(settings.storage.vectors_dir, prefix=settings.storage.collection_name))
-            known = kept(stack, Embedders(settings.llm, pool))
-            index = await start_index(settings, db, known, vectors)
+            index = await start_index(settings, db, known := kept(stack, Embedders(settings.llm, pool)), vectors)
             retriever = Retriever(db, embedder=known.chosen, vectors=vectors, embedder_of=index.embedder_of)
-            events, blobs = UserEvents(), Blobs(folder / "files")
-            replica = data_folder.replica_name(folder)
+            events, blobs, replica = UserEvents(), Blobs(folder / "files"), data_folder.replica_name(folder)
             jobs = Jobs(jobs_url(settings), db=db, replica=replica, alone=db.is_sqlite)
-            status = IndexStatus(db, index, events, settings.documents)
-            rebuilding = Rebuilding(db=db, index=index, stored=vectors, jobs=jobs, status=status)
-            documents = await start_documents(stack, settings, (db, blobs, jobs), index, events, rebuilding)
             stores = Stores(db, blobs, vectors, index, settings.documents)
+            documents, rebuilding = await start_documents(stack, settings, stores, jobs, events)
             keys = kept(stack, Keys(db))
             await ensure_admin(accounts := Accounts(db, keys, settings.auth, data_dir=folder), settings)
             tools, limit = Tools(db=db, pool=pool, retriever=retriever), settings.chat.max_message_chars
@@ -229,13 +224,12 @@ def jobs_url(settings: Settings) -> str:
 async def start_documents(
     stack: AsyncExitStack,
     settings: Settings,
-    stores: tuple[Database, Blobs, Jobs],
-    index: Index,
+    stores: Stores,
+    jobs: Jobs,
     events: UserEvents,
-    rebuilding: Rebuilding,
-) -> Documents:
+) -> tuple[Documents, Rebuilding]:
     """Files, their ingestion and its jobs. The jobs' runtime is imported and launched behind the first answers."""
-    db, blobs, jobs = stores
+    db, blobs, index = stores.db, stores.blobs, stores.index
     limits, progress = settings.documents, FileProgress(events)
     parser = ChildParser(cpu_s=limits.parse_cpu_s, memory_mb=limits.parse_memory_mb, wall_s=limits.parse_wall_s)
     ingestion = Ingestion(db=db, blobs=blobs, parser=parser, index=index, progress=progress, settings=limits)
@@ -249,13 +243,15 @@ async def start_documents(
         limits=Limits(max_bytes=limits.max_filesize_mb << 20, quota_bytes=quota_mb and quota_mb << 20),
     )
     reconciliation = Reconciliation(db=db, blobs=blobs, jobs=jobs, documents=documents, ingestion=ingestion)
+    status = IndexStatus(db, index, events, limits)
+    rebuilding = Rebuilding(db=db, index=index, stored=stores.stored, jobs=jobs, status=status)
     await jobs.start(Context(ingestion, rebuilding))
     kept(stack, jobs)
     kept(stack, documents)
     for begun in (reconciliation, rebuilding):
         begun.start()
         kept(stack, begun)
-    return documents
+    return documents, rebuilding
 
 
 async def ensure_admin(accounts: Accounts, settings: Settings) -> None:

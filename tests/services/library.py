@@ -221,11 +221,9 @@ class Library:
         return (await retriever.search(owner, query, file_ids=None, limit=100)).passages
 
     def retriever(self) -> Retriever:
-        """As the service searches."""
         return Retriever(self.db, embedder=self.embedder, vectors=self.vectors, embedder_of=self.index.embedder_of)
 
     async def until_index(self, state: str) -> IndexOut:
-        """Wait until the index is so."""
         async with asyncio.timeout(SOON_S):
             while True:
                 if (status := await self.rebuilding.status.read()).state == state:
@@ -233,7 +231,7 @@ class Library:
                 await asyncio.sleep(0.01)
 
     async def rebuilt(self) -> None:
-        """Build a new index and wait until the old one is removed, too."""
+        """Build a new index and remove the old one."""
         await self.rebuilding.request(None)
         await self.rebuilding.run()
 
