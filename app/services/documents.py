@@ -59,6 +59,11 @@ class Documents:
         """Whether an upload is under way, whose blob has no row yet."""
         return file_id in self._receiving
 
+    @property
+    def is_receiving_any(self) -> bool:
+        """Whether any upload is under way."""
+        return bool(self._receiving)
+
     async def upload(
         self, owner: UUID, name: str, source: AsyncIterator[bytes], *, fields: Fields, key: str | None = None
     ) -> Received:
