@@ -6,14 +6,14 @@ from pathlib import Path
 from app.core import data_folder
 from app.core.settings import Settings
 from app.db.session import Database
-from app.main import jobs_url, kept, start_index
+from app.main import kept, start_index
 from app.rag.parser import ChildParser
 from app.rag.vectors import ChromaProcess
 from app.services.blobs import Blobs
 from app.services.doctoring import Doctor
 from app.services.index_status import IndexStatus
 from app.services.ingestion import Ingestion
-from app.services.jobs import Jobs
+from app.services.jobs import Jobs, jobs_url
 from app.services.llm.configured import build_pool
 from app.services.llm.embedders import Embedders
 from app.services.llm.store.folder import ModelFolder
@@ -32,7 +32,7 @@ async def examiner(stack: AsyncExitStack, settings: Settings, folder: Path) -> D
     blobs, events, rules = Blobs(folder / "files"), UserEvents(), settings.documents
     parser = ChildParser(cpu_s=rules.parse_cpu_s, memory_mb=rules.parse_memory_mb, wall_s=rules.parse_wall_s)
     ingestion = Ingestion(db=db, blobs=blobs, parser=parser, index=index, progress=FileProgress(events), settings=rules)
-    jobs = Jobs(jobs_url(settings), db=db, replica=data_folder.replica_name(folder), alone=db.is_sqlite)
+    jobs = Jobs(jobs_url(settings.storage), db=db, replica=data_folder.replica_name(folder), alone=db.is_sqlite)
     status = IndexStatus(db, index, events, rules)
     rebuilding = Rebuilding(db=db, index=index, stored=vectors, jobs=jobs, status=status)
     return Doctor.alone(Stores(db, blobs, vectors, index, rules), ingestion, rebuilding, alone=db.is_sqlite)

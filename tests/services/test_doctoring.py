@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from app.core.enums import FileStatus
-from app.db.models import Chunk, File, FilePage, Posting
+from app.db.models import Chunk, File, FilePage, Posting, User
 from app.db.session import Database
 from app.rag.vectors import ChromaProcess
 from app.schemas.inspection import Drift, InspectionOut
 from app.services.blobs import BlobKey
 from app.services.doctoring import Doctor
 from app.services.mending import Stores
-from tests.services.library import SETTINGS, Library, pieces, prose, running
+from tests.services.library import SETTINGS, Library, conversation, gone, pieces, prose, running
 
 TEXT = prose(60).encode()
 Plant = Callable[[Library, UUID, UUID], Awaitable[None]]
@@ -203,4 +203,22 @@ async def test_nothing_is_deleted_while_a_file_is_read(home: Library) -> None:
     assert (await home.until(owner, reading.id)).status == FileStatus.READY
     await asyncio.sleep(0)
     assert [f.mended for f in (await examined.examine(fix=True)).findings] == [True]
+    assert (await examined.examine()).findings == []
+
+
+async def test_what_is_deleted_is_nowhere_any_more(home: Library) -> None:
+    owner, leaver = await home.user(), await home.user()
+    talk = await conversation(home, owner)
+    alone, inside = await home.ready(owner, TEXT), await home.ready(owner, TEXT, conversation_id=talk)
+    left = await home.ready(leaver, TEXT)
+    await home.documents.delete(owner, alone.id)
+    await home.documents.delete_for_conversation(owner, talk)
+    for file in (alone, inside):
+        await gone(home, owner, file.id)
+    async with home.db.begin() as session:
+        await session.execute(delete(User).where(User.id == leaver))
+    examined = doctor(home)
+    assert kinds(await examined.examine()) == {Drift.VECTORS_SURPLUS, Drift.BLOB_STRAY}
+    assert all(finding.mended for finding in (await examined.examine(fix=True)).findings)
+    await gone(home, leaver, left.id)
     assert (await examined.examine()).findings == []
