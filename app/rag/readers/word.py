@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from app.rag.readers.archive import Archive
 from app.rag.readers.blocks import Blocks
+from app.rag.readers.tables import MAX_COLUMNS
 from app.rag.readers.word_package import SKIPPED, Package, Style, attribute
 
 # Characters that stand for elements; the last row writes formulas (OMML) in one line.
@@ -16,8 +17,8 @@ SYMBOL_FONTS = range(0xF000, 0xF100)  # private characters; what they look like 
 
 
 def word_text(archive: Archive) -> str:
-    """Headings as `# `, list items as `- `, table rows as ` | ` lines, notes after their paragraph, page breaks as
-    form feeds. Deleted text is left out. Raises ParseError."""
+    """Headings as `# `, list items as `- `, tables as Markdown, notes after their paragraph, page breaks as form
+    feeds. Deleted text is left out. Raises ParseError."""
     package = Package(archive)
     document = Document(package)
     package.read(package.main, document)
@@ -41,6 +42,8 @@ class Document:
         self._styles = package.styles()
         self._notes = package.notes()
         self._paragraphs: list[Paragraph] = []
+        self._spans: list[int] = []  # columns of each open cell
+        self._heads = False  # whether the open row is a header of its table
         self._skipped = 0
         self._taking = False
         self._broken = False  # an explicit page break came last: Word repeats it as a rendered one
@@ -92,16 +95,33 @@ class Document:
         if self._paragraphs:
             self._paragraphs[-1].listed = attribute(attributes, "val") != "0"
 
+    def open_table(self, _attributes: dict[str, str]) -> None:
+        self.blocks.open_table()
+
     def open_row(self, _attributes: dict[str, str]) -> None:
         self.blocks.open_row()
+        self._heads = False
 
     def open_cell(self, _attributes: dict[str, str]) -> None:
         if self.blocks.in_row:
             self.blocks.open_frame()
+            self._spans.append(1)
+
+    def head_row(self, attributes: dict[str, str]) -> None:
+        self._heads = attribute(attributes, "val") not in {"0", "false", "off"}
+
+    def span(self, attributes: dict[str, str]) -> None:
+        columns = attribute(attributes, "val") or ""
+        if self._spans and columns.isdecimal():
+            self._spans[-1] = max(1, min(int(columns[:4]), MAX_COLUMNS))
 
     def close_cell(self) -> None:
         if self.blocks.in_row:
-            self.blocks.close_cell()
+            self.blocks.close_cell(columns=self._spans.pop(), heads=self._heads)
+
+    def close_row(self) -> None:
+        if self.blocks.in_row:
+            self.blocks.close_row()
 
     def line_break(self, attributes: dict[str, str]) -> None:
         if attribute(attributes, "type") == "page":
@@ -167,7 +187,10 @@ STARTS: dict[str, Callable[[Document, dict[str, str]], None]] = {
     "outlineLvl": Document.outline,
     "numId": Document.number,
     "pageBreakBefore": Document.page_break_before,
+    "tbl": Document.open_table,
     "tr": Document.open_row,
+    "tblHeader": Document.head_row,
+    "gridSpan": Document.span,
     "tc": Document.open_cell,
     "br": Document.line_break,
     "lastRenderedPageBreak": Document.rendered_page_break,
@@ -183,6 +206,7 @@ STARTS: dict[str, Callable[[Document, dict[str, str]], None]] = {
 ENDS: dict[str, Callable[[Document], None]] = {
     "p": Document.close_paragraph,
     "tc": Document.close_cell,
-    "tr": lambda document: document.blocks.close_row(),
+    "tr": Document.close_row,
+    "tbl": lambda document: document.blocks.close_table(),
     "d": Document.close_delimiter,
 }

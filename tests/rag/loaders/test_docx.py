@@ -48,7 +48,7 @@ def test_headings_lists_tables_and_notes(tmp_path: Path, namespace: str) -> None
     parts = {"styles.xml": ("styles", STYLES), "footnotes.xml": ("footnotes", NOTES)}
     (page,) = pages_of(tmp_path / "a.docx", docx(body, namespace=namespace, parts=parts))
     headings, items = "## Title\n\n## Derived\n\nCircle\n\n### Outline", "- one\n- two"
-    assert page == f"{headings}\n\n{items}\n\nText\tgoes on.\n\nThe note.\n\na | b c\nd | e"
+    assert page == f"{headings}\n\n{items}\n\nText\tgoes on.\n\nThe note.\n\n| a | b c |\n| --- | --- |\n| d | e |"
 
 
 def test_controls_boxes_insertions_and_deletions(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_page_breaks_start_pages_and_words_echo_of_them_does_not(tmp_path: Path)
         + "</w:tbl>"
     )
     pages = pages_of(tmp_path / "a.docx", docx(body))
-    assert [page.strip() for page in pages] == ["one", "two\n\nstill two, then", "three", "# four", "a | b"]
+    assert [page.strip() for page in pages] == ["one", "two\n\nstill two, then", "three", "# four", "| a | b |"]
 
 
 @pytest.mark.parametrize(
