@@ -2,10 +2,11 @@
 
 import codecs
 import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from app.core.errors import UnsupportedType
-from app.rag.loaders import DOCX, HTML, MARKDOWN, NAMES, PDF, PLAIN
+from app.rag.containers import OLE, OLE_FILE, PACKED, SUFFIXES, ZIP, container, packed_type
+from app.rag.loaders import HTML, MARKDOWN, NAMES, PDF, PLAIN
 from app.rag.readers.byte_order import wide_encoding
 
 SNIFF_BYTES = 8192
@@ -15,11 +16,10 @@ TEXT_SUFFIXES = MARKDOWN_SUFFIXES | HTML_SUFFIXES | {".txt", ".text", ".log", ".
 HTML_START = re.compile(
     rb"\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
 )
-ZIP = b"PK\x03\x04"
+UNPACK = "unpack it and upload the files in it"
 FOREIGN = (
     (b"{\\rtf", "an RTF document"),
     (b"%!PS", "a PostScript file"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (.doc, .xls or .ppt)"),
     (b"PK\x05\x06", "an empty ZIP archive"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -30,51 +30,55 @@ FOREIGN = (
     (b"RIFF", "a sound, film or WebP file"),
     (b"ID3", "a sound file"),
     (b"OggS", "a sound or film file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ", "an xz archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"\x1f\x8b", f"a gzip archive; {UNPACK}"),
+    (b"BZh", f"a bzip2 archive; {UNPACK}"),
+    (b"\xfd7zXZ", f"an xz archive; {UNPACK}"),
+    (b"7z\xbc\xaf\x27\x1c", f"a 7z archive; {UNPACK}"),
+    (b"Rar!", f"a RAR archive; {UNPACK}"),
+    (b"\x28\xb5\x2f\xfd", f"a zstd archive; {UNPACK}"),
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
     (b"SQLite format 3", "an SQLite database"),
 )
-# The 30 bytes of a ZIP entry's header, then its name: the first one that tells decides.
-PACKED = re.compile(rb"PK\x03\x04.{26}(word/|ppt/|xl/|mimetypeapplication/(?:epub|vnd\.oasis))", re.DOTALL)
-PACKED_NAMES = {
-    b"ppt/": "a PowerPoint file",
-    b"xl/": "an Excel file",
-    b"mimetypeapplication/epub": "an EPUB book",
-    b"mimetypeapplication/vnd.oasis": "an OpenDocument file",
-}
+UNDECIDED = {PACKED: f"a ZIP archive; {UNPACK}", OLE_FILE: "an Office file of an unknown kind"}
 CONTROL = bytes([*range(9), *range(14, 27), *range(28, 32), 127])
 
 
 def media_type(head: bytes, name: str) -> str:
-    """The media type of a file whose first bytes are `head` (SNIFF_BYTES of them suffice).
+    """The media type of a file whose first bytes are `head` (SNIFF_BYTES of them suffice), PACKED or OLE_FILE: then
+    `stored_type` tells more.
 
     Raises UnsupportedType, which says what the file seems to be and lists what can be read.
     """
     suffix = PurePath(name).suffix.lower()
     if _is_pdf(head, suffix):
         return PDF
-    if head.startswith(ZIP):
-        return _zip_type(head, name, suffix)
+    if (packed := container(head)) is not None:
+        return packed
     foreign = next((label for magic, label in FOREIGN if head.startswith(magic)), None)
     looks_foreign = foreign is not None and (b"\0" in head or head.startswith((b"{\\rtf", b"%!PS")))
     if not looks_foreign and _is_text(head, suffix):
         return _text_type(head, suffix)
-    if suffix == ".docx":
-        return DOCX  # damaged, or protected by a password: the loader says which
+    if suffix in SUFFIXES and foreign is None:
+        return SUFFIXES[suffix]  # damaged: the loader says how
     raise unsupported(name, foreign or "binary data")
+
+
+def stored_type(found: str, path: Path, name: str) -> str:
+    """What the stored file `path` is, when its first bytes only gave PACKED or OLE_FILE. Raises UnsupportedType."""
+    if found not in UNDECIDED:
+        return found
+    kind = packed_type(path, PurePath(name).suffix.lower())
+    if kind is None:
+        raise unsupported(name, UNDECIDED[found])
+    return kind
 
 
 def unsupported(name: str, label: str) -> UnsupportedType:
     """The error for a file `name` that is `label`."""
     known = list(NAMES.values())
     return UnsupportedType(
-        f"{name!r} is {label}, which cannot be read; supported: {', '.join(known)}", details={"supported": known}
+        f"{name!r} cannot be read: it is {label}. Supported: {', '.join(known)}", details={"supported": known}
     )
 
 
@@ -83,17 +87,8 @@ def _is_pdf(head: bytes, suffix: str) -> bool:
     if head.lstrip().startswith(b"%PDF-"):
         return True
     if suffix == ".pdf":
-        return not head.startswith((ZIP, *(magic for magic, _ in FOREIGN))) and not HTML_START.match(head)
+        return not head.startswith((ZIP, OLE, *(magic for magic, _ in FOREIGN))) and not HTML_START.match(head)
     return b"%PDF-" in head[:1024] and not _is_text(head, suffix)
-
-
-def _zip_type(head: bytes, name: str, suffix: str) -> str:
-    found = PACKED.search(head)
-    if found and found[1] in PACKED_NAMES:
-        raise unsupported(name, PACKED_NAMES[found[1]])
-    if found or suffix == ".docx":
-        return DOCX
-    raise unsupported(name, "a ZIP archive")
 
 
 def _text_type(head: bytes, suffix: str) -> str:

@@ -7,6 +7,16 @@ from app.rag.pages import Loader
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+XLSB = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
+ODT = "application/vnd.oasis.opendocument.text"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+ODP = "application/vnd.oasis.opendocument.presentation"
+EPUB = "application/epub+zip"
+DOC = "application/msword"
+XLS = "application/vnd.ms-excel"
+PPT = "application/vnd.ms-powerpoint"
 HTML = "text/html"
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
@@ -16,6 +26,16 @@ LOADERS: Registry[Callable[[], Loader]] = Registry(
     {
         PDF: "app.rag.loaders.pdf:Pdf",
         DOCX: "app.rag.loaders.docx:Docx",
+        PPTX: "app.rag.loaders.pptx:Pptx",
+        XLSX: "app.rag.loaders.xlsx:Xlsx",
+        XLSB: "app.rag.loaders.xls:Xls",
+        ODT: "app.rag.loaders.odt:Odt",
+        ODS: "app.rag.loaders.ods:Ods",
+        ODP: "app.rag.loaders.odp:Odp",
+        EPUB: "app.rag.loaders.epub:Epub",
+        DOC: "app.rag.loaders.doc:Doc",
+        XLS: "app.rag.loaders.xls:Xls",
+        PPT: "app.rag.loaders.ppt:Ppt",
         HTML: "app.rag.loaders.html:Html",
         MARKDOWN: "app.rag.loaders.text:Text",
         PLAIN: "app.rag.loaders.text:Text",
@@ -24,6 +44,16 @@ LOADERS: Registry[Callable[[], Loader]] = Registry(
 NAMES = {
     PDF: "PDF",
     DOCX: "Word (.docx)",
+    PPTX: "PowerPoint (.pptx)",
+    XLSX: "Excel (.xlsx)",
+    XLSB: "binary Excel (.xlsb)",
+    ODT: "OpenDocument text (.odt)",
+    ODS: "OpenDocument spreadsheet (.ods)",
+    ODP: "OpenDocument presentation (.odp)",
+    EPUB: "EPUB book",
+    DOC: "old Word (.doc)",
+    XLS: "old Excel (.xls)",
+    PPT: "old PowerPoint (.ppt)",
     HTML: "HTML",
     MARKDOWN: "Markdown",
     PLAIN: "plain text (.txt, .csv, .log and the like)",
