@@ -1,25 +1,19 @@
 """What type a file is, from its first bytes. The name only decides between kinds of text."""
 
-import codecs
 import re
 from pathlib import PurePath
 
 from app.core.errors import UnsupportedType
-from app.rag.loaders import DOCX, HTML, MARKDOWN, NAMES, PDF, PLAIN
-from app.rag.readers.byte_order import wide_encoding
+from app.rag.loaders import DOCX, NAMES, OUTLOOK, PDF
+from app.rag.sniff_text import HTML_START, SNIFF_BYTES, is_text, text_type
 
-SNIFF_BYTES = 8192
-MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdown", ".mkd", ".mkdn"}
-HTML_SUFFIXES = {".html", ".htm", ".xhtml", ".xht", ".shtml"}
-TEXT_SUFFIXES = MARKDOWN_SUFFIXES | HTML_SUFFIXES | {".txt", ".text", ".log", ".csv", ".tsv", ".json", ".xml"}
-HTML_START = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
-)
+__all__ = ["SNIFF_BYTES", "media_type", "unsupported"]
+
 ZIP = b"PK\x03\x04"
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 FOREIGN = (
-    (b"{\\rtf", "an RTF document"),
     (b"%!PS", "a PostScript file"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (.doc, .xls or .ppt)"),
+    (OLE, "an old Office file (.doc, .xls or .ppt)"),
     (b"PK\x05\x06", "an empty ZIP archive"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -48,7 +42,6 @@ PACKED_NAMES = {
     b"mimetypeapplication/epub": "an EPUB book",
     b"mimetypeapplication/vnd.oasis": "an OpenDocument file",
 }
-CONTROL = bytes([*range(9), *range(14, 27), *range(28, 32), 127])
 
 
 def media_type(head: bytes, name: str) -> str:
@@ -61,10 +54,12 @@ def media_type(head: bytes, name: str) -> str:
         return PDF
     if head.startswith(ZIP):
         return _zip_type(head, name, suffix)
-    foreign = next((label for magic, label in FOREIGN if head.startswith(magic)), None)
-    looks_foreign = foreign is not None and (b"\0" in head or head.startswith((b"{\\rtf", b"%!PS")))
-    if not looks_foreign and _is_text(head, suffix):
-        return _text_type(head, suffix)
+    if _is_outlook(head, suffix):
+        return OUTLOOK
+    foreign = _foreign(head)
+    looks_foreign = foreign is not None and (b"\0" in head or head.startswith(b"%!PS"))
+    if not looks_foreign and is_text(head, name):
+        return text_type(head, name)
     if suffix == ".docx":
         return DOCX  # damaged, or protected by a password: the loader says which
     raise unsupported(name, foreign or "binary data")
@@ -72,10 +67,21 @@ def media_type(head: bytes, name: str) -> str:
 
 def unsupported(name: str, label: str) -> UnsupportedType:
     """The error for a file `name` that is `label`."""
-    known = list(NAMES.values())
-    return UnsupportedType(
-        f"{name!r} is {label}, which cannot be read; supported: {', '.join(known)}", details={"supported": known}
-    )
+    known = list(dict.fromkeys(NAMES.values()))
+    advice = "unpack it and upload the files in it" if "archive" in label else f"supported: {', '.join(known)}"
+    return UnsupportedType(f"{name!r} is {label}, which cannot be read; {advice}", details={"supported": known})
+
+
+def _foreign(head: bytes) -> str | None:
+    """What a file is that nobody reads."""
+    if head[257:262] == b"ustar":
+        return "a tar archive"
+    return next((label for magic, label in FOREIGN if head.startswith(magic)), None)
+
+
+def _is_outlook(head: bytes, suffix: str) -> bool:
+    """An OLE file with the streams of a message; its directory may stand after the first bytes."""
+    return head.startswith(OLE) and (suffix == ".msg" or "__substg1.0_".encode("utf-16-le") in head)
 
 
 def _is_pdf(head: bytes, suffix: str) -> bool:
@@ -84,7 +90,7 @@ def _is_pdf(head: bytes, suffix: str) -> bool:
         return True
     if suffix == ".pdf":
         return not head.startswith((ZIP, *(magic for magic, _ in FOREIGN))) and not HTML_START.match(head)
-    return b"%PDF-" in head[:1024] and not _is_text(head, suffix)
+    return b"%PDF-" in head[:1024] and not is_text(head, suffix)
 
 
 def _zip_type(head: bytes, name: str, suffix: str) -> str:
@@ -94,23 +100,3 @@ def _zip_type(head: bytes, name: str, suffix: str) -> str:
     if found or suffix == ".docx":
         return DOCX
     raise unsupported(name, "a ZIP archive")
-
-
-def _text_type(head: bytes, suffix: str) -> str:
-    if wide := wide_encoding(head):
-        head = head.decode(wide, "ignore").encode()
-    if HTML_START.match(head.removeprefix(codecs.BOM_UTF8)) or suffix in HTML_SUFFIXES:
-        return HTML
-    return MARKDOWN if suffix in MARKDOWN_SUFFIXES else PLAIN
-
-
-def _is_text(head: bytes, suffix: str) -> bool:
-    """Text has next to no control characters. In valid UTF-8 some are tolerated: the loader removes them."""
-    if head.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or wide_encoding(head):
-        return True
-    control = len(head) - len(head.translate(None, CONTROL))
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return control * 100 <= len(head)
-    return control * (3 if suffix in TEXT_SUFFIXES else 10) <= len(head)
