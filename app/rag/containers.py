@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from app.rag.loaders import DOC, DOCX, EPUB, LOADERS, ODP, ODS, ODT, PPT, PPTX, XLS, XLSB, XLSX
+from app.rag.loaders import DOC, DOCX, EPUB, ODP, ODS, ODT, OUTLOOK, PPT, PPTX, XLS, XLSB, XLSX
 
 ZIP = b"PK\x03\x04"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 PACKED = "application/zip"  # which type it is, the directory tells
 OLE_FILE = "application/x-ole-storage"
-MESSAGE = "application/vnd.ms-outlook"
 
 DIRECTORY_BYTES = 1 << 20
 ENTRY_BYTES = 1 << 16
@@ -51,13 +50,13 @@ NAMED = (
 )
 STREAMS = (
     *(("WordDocument", DOC), ("PowerPoint Document", PPT), ("Workbook", XLS), ("Book", XLS)),
-    ("__properties_version1.0", MESSAGE),
+    ("__properties_version1.0", OUTLOOK),
 )
 LOCKED = ("EncryptedPackage", "EncryptionInfo", "\x06DataSpaces", "\tDRMContent", "DataSpaces")
 SUFFIXES = {
     ".docx": DOCX, ".docm": DOCX, ".dotx": DOCX, ".pptx": PPTX, ".pptm": PPTX, ".ppsx": PPTX, ".potx": PPTX,
     ".xlsx": XLSX, ".xlsm": XLSX, ".xltx": XLSX, ".xlsb": XLSB, ".odt": ODT, ".ods": ODS, ".odp": ODP, ".epub": EPUB,
-    ".doc": DOC, ".dot": DOC, ".xls": XLS, ".ppt": PPT, ".pps": PPT,
+    ".doc": DOC, ".dot": DOC, ".xls": XLS, ".ppt": PPT, ".pps": PPT, ".msg": OUTLOOK,
 }  # fmt: skip
 
 
@@ -94,7 +93,7 @@ def packed_type(path: Path, suffix: str) -> str | None:
             names = set(_streams(file))
             if names.intersection(LOCKED):
                 return SUFFIXES.get(suffix, DOCX)
-            kind = next((kind for name, kind in STREAMS if name in names and kind in LOADERS.entries), None)
+            kind = next((kind for name, kind in STREAMS if name in names), None)
         else:
             kind = _zip_kind(file)
     return kind or SUFFIXES.get(suffix)

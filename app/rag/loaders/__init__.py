@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from app.core.registry import Registry
 from app.rag.pages import Loader
+from app.rag.readers.languages import LANGUAGES, code_type
 
 PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -17,8 +18,16 @@ EPUB = "application/epub+zip"
 DOC = "application/msword"
 XLS = "application/vnd.ms-excel"
 PPT = "application/vnd.ms-powerpoint"
+RTF = "application/rtf"
 HTML = "text/html"
 MARKDOWN = "text/markdown"
+CSV = "text/csv"
+TSV = "text/tab-separated-values"
+JSON = "application/json"
+XML = "application/xml"
+EMAIL = "message/rfc822"
+OUTLOOK = "application/vnd.ms-outlook"
+SUBTITLES = "text/vtt"
 PLAIN = "text/plain"
 
 LOADERS: Registry[Callable[[], Loader]] = Registry(
@@ -36,9 +45,18 @@ LOADERS: Registry[Callable[[], Loader]] = Registry(
         DOC: "app.rag.loaders.doc:Doc",
         XLS: "app.rag.loaders.xls:Xls",
         PPT: "app.rag.loaders.ppt:Ppt",
+        RTF: "app.rag.loaders.rtf:Rtf",
         HTML: "app.rag.loaders.html:Html",
         MARKDOWN: "app.rag.loaders.text:Text",
+        CSV: "app.rag.loaders.csv:Csv",
+        TSV: "app.rag.loaders.csv:Tsv",
+        JSON: "app.rag.loaders.json:Json",
+        XML: "app.rag.loaders.xml:Xml",
+        EMAIL: "app.rag.loaders.email:Email",
+        OUTLOOK: "app.rag.loaders.outlook:Outlook",
+        SUBTITLES: "app.rag.loaders.subtitles:Subtitles",
         PLAIN: "app.rag.loaders.text:Text",
+        **{code_type(language): "app.rag.loaders.code:Code" for language in LANGUAGES},
     },
 )
 NAMES = {
@@ -54,7 +72,16 @@ NAMES = {
     DOC: "old Word (.doc)",
     XLS: "old Excel (.xls)",
     PPT: "old PowerPoint (.ppt)",
+    RTF: "RTF",
     HTML: "HTML",
     MARKDOWN: "Markdown",
-    PLAIN: "plain text (.txt, .csv, .log and the like)",
+    CSV: "CSV",
+    TSV: "TSV",
+    JSON: "JSON",
+    XML: "XML",
+    EMAIL: "email (.eml)",
+    OUTLOOK: "Outlook email (.msg)",
+    SUBTITLES: "subtitles (.vtt, .srt)",
+    PLAIN: "plain text (.txt, .log and the like)",
+    **{code_type(language): "source code" for language in LANGUAGES},
 }

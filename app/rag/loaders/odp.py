@@ -6,11 +6,11 @@ from pathlib import Path
 from app.rag.readers.archive import Archive
 from app.rag.readers.odf_package import OdfPackage
 from app.rag.readers.odf_slides import odf_slides
-from app.rag.readers.parts import Part, Parted
+from app.rag.readers.parts import Paged, Part
 
 
-class Odp(Parted):
+class Odp(Paged):
     """A page is a slide with its notes."""
 
-    def parts(self, path: Path) -> Iterable[Part]:
+    def read(self, path: Path) -> Iterable[Part]:
         return odf_slides(OdfPackage(Archive(path)))

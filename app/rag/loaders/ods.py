@@ -6,11 +6,11 @@ from pathlib import Path
 from app.rag.readers.archive import Archive
 from app.rag.readers.odf_package import OdfPackage
 from app.rag.readers.odf_sheets import odf_sheets
-from app.rag.readers.parts import Part, Parted
+from app.rag.readers.parts import Paged, Part
 
 
-class Ods(Parted):
+class Ods(Paged):
     """A page is a sheet, or a part of a long one."""
 
-    def parts(self, path: Path) -> Iterable[Part]:
+    def read(self, path: Path) -> Iterable[Part]:
         return odf_sheets(OdfPackage(Archive(path)))

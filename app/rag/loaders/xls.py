@@ -9,17 +9,17 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 from app.rag.pages import ParseError
 from app.rag.readers.chart import tidy_number
 from app.rag.readers.merged import Area, Merged
-from app.rag.readers.parts import Part, Parted
+from app.rag.readers.parts import Paged, Part
 from app.rag.readers.sheet_pages import SheetPages, Value
 
 LOCKED = "the workbook is protected by a password; save it without one and upload it again"
 DAMAGED = "the workbook is damaged or of an unknown kind ({}); open it in a spreadsheet program and save it as .xlsx"
 
 
-class Xls(Parted):
+class Xls(Paged):
     """A page is a sheet, or a part of a long one. Formulas say what they were last calculated to."""
 
-    def parts(self, path: Path) -> Iterable[Part]:
+    def read(self, path: Path) -> Iterable[Part]:
         try:
             yield from _sheets(CalamineWorkbook.from_path(path))
         except PasswordError as error:

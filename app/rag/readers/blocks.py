@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass, field
 
+from app.rag.pages import ParseError
 from app.rag.readers.tables import Cell, Grid
 
 SPACES = re.compile(r"[ \t]+")
 # A table that only arranges a page has whole texts in its cells: they are told one after the other.
 LAYOUT_CHARS = 1500
 LAYOUT_BLOCKS = 20
+MAX_DEPTH = 10_000  # what is nested is copied at each level
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,9 @@ class Blocks:
         frame.prefix, frame.clings = "", False
 
     def open_frame(self) -> None:
-        """Start a paragraph or cell inside the current one."""
+        """Start a paragraph or cell inside the current one. Raises ParseError when they nest too deeply."""
+        if len(self._frames) > MAX_DEPTH:
+            raise ParseError("damaged", "the document nests its paragraphs and tables too deeply to be read")
         self._frames.append(Frame())
 
     def close_frame(self, prefix: str = "", *, clings: bool = False) -> None:

@@ -10,7 +10,7 @@ from app.rag.readers.archive import Archive
 from app.rag.readers.encoding import decode
 from app.rag.readers.html import html_text
 from app.rag.readers.opc import Silent
-from app.rag.readers.parts import Part
+from app.rag.readers.sections import Part
 from app.rag.readers.xml import Events, parse_xml
 
 CONTAINER = "META-INF/container.xml"
@@ -60,6 +60,7 @@ class Book:
         """In reading order; without one, in the order of the manifest."""
         items = self._opf.items
         order = [items[key].path for key in self._opf.spine if key in items and items[key].media_type in TEXTS]
+        order = list(dict.fromkeys(order))
         return order or [item.path for item in items.values() if item.media_type in TEXTS]
 
     def titles(self) -> dict[str, str]:

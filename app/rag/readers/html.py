@@ -29,7 +29,8 @@ DIGITS = re.compile(r"\s*(\d{1,6})")
 DATA_URI = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[A-Za-z0-9+/=]{64,}")
 # The parser's time is quadratic in depth: 10,000 levels take 0.2 s, 100,000 half a minute.
 MAX_DEPTH = 30_000
-TAGS = re.compile(r"<(/?)(?!/|!|(?:a|p|br|img|input|hr|li|td|th|tr|dt|dd|option|meta|link|col|area|wbr|tbody)\b)[a-z]", re.IGNORECASE)
+UNNESTED = "a|p|br|img|input|hr|li|td|th|tr|dt|dd|option|meta|link|col|area|wbr|tbody"
+TAGS = re.compile(rf"<(/?)(?!/|!|(?:{UNNESTED})\b)[a-z]", re.IGNORECASE)
 
 
 def html_text(markup: str) -> str:

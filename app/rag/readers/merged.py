@@ -8,6 +8,7 @@ from app.rag.readers.tables import REPEATED_CHARS
 
 RANGE = re.compile(rb"<(?:\w+:)?mergeCell\b[^>]*?\bref=[\"']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})[\"']")
 MAX_RANGES = 20_000
+MAX_OPEN = 200  # at once
 MAX_COLUMNS = 100  # that one text is repeated over
 
 
@@ -62,6 +63,6 @@ class Merged:
                 if len(row) > 1:
                     for column in range(area.left + 1, min(area.right, area.left + MAX_COLUMNS) + 1):
                         filled.setdefault(column, value)
-                if area.bottom > number:
+                if area.bottom > number and len(self._open) < MAX_OPEN:
                     self._open.append((area, value))
         return filled if row else row

@@ -129,8 +129,9 @@ class OdfText:
         href = attribute(attributes, "href") or ""
         folder = posixpath.normpath(posixpath.join(self._folder, href.removeprefix("./")))
         part = f"{folder}/content.xml"
-        if self._depth >= MAX_DEPTH or part not in self.package.archive.names:
+        if self._depth >= MAX_DEPTH or part not in self.package.archive.names or not self.package.objects_left:
             return
+        self.package.objects_left -= 1
         inner = OdfText(self.package, OdfStyles(), folder=folder, depth=self._depth + 1)
         self.package.read(part, inner)
         self.blocks.open_frame()

@@ -9,6 +9,7 @@ from app.rag.readers.opc import Silent, attribute
 from app.rag.readers.xml import Events, parse_xml
 
 CONTENT = "content.xml"
+MAX_OBJECTS = 1000  # charts and formulas that are read
 MANIFEST = "META-INF/manifest.xml"
 TITLES = {"title", "titel", "titre", "título", "titolo"}
 MARGINS = ("header", "footer", "header-left", "footer-left", "header-first", "footer-first")
@@ -19,6 +20,7 @@ class OdfPackage:
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
+        self.objects_left = MAX_OBJECTS
         if MANIFEST in archive.names and b"encryption-data" in archive.read(MANIFEST):
             raise ParseError("encrypted", "the document is protected by a password; save it without one")
         if CONTENT not in archive.names:

@@ -7,10 +7,11 @@ from app.rag.readers.merged import Area, Merged
 from app.rag.readers.odf import OdfText, number
 from app.rag.readers.odf_package import CONTENT, OdfPackage, OdfStyles
 from app.rag.readers.opc import Silent, attribute
-from app.rag.readers.parts import Part
+from app.rag.readers.sections import Part
 from app.rag.readers.sheet_pages import SheetPages, Value, column_name
 
 MAX_REPEATS = 100  # of a row or cell with text; a hostile file claims a million
+MAX_REPEATED_ROWS = 10_000  # in all
 MAX_COLUMNS = 16_384
 SKIPPED = frozenset({"tracked-changes", "creator", "date-string", "ruby-text", "database-ranges", "dde-links"})
 # Where a cell without a shown text has its value.
@@ -45,6 +46,7 @@ class OdfSheets(Silent):
         self._number = 0
         self._column = 0
         self._repeats = 1
+        self._repeatable = MAX_REPEATED_ROWS
         self._cell: Cell | None = None
         self._comment: list[str] | None = None
         self._words: list[str] = []
@@ -91,7 +93,9 @@ class OdfSheets(Silent):
     def close_row(self) -> None:
         if self._tables > 1:
             return
-        for step in range(min(self._repeats, MAX_REPEATS) if self._row else 0):
+        repeats = min(self._repeats, MAX_REPEATS, self._repeatable + 1) if self._row else 0
+        self._repeatable -= max(0, repeats - 1)
+        for step in range(repeats):
             row = self._number + step + 1
             self._pages.add(row, self._merged.fill(row, self._row))
         self._number += self._repeats

@@ -4,7 +4,7 @@ from app.rag.readers.blocks import Blocks
 from app.rag.readers.odf import OdfText
 from app.rag.readers.odf_package import CONTENT, OdfPackage
 from app.rag.readers.opc import attribute
-from app.rag.readers.parts import Part
+from app.rag.readers.sections import Part
 
 
 def odf_slides(package: OdfPackage) -> list[Part]:

@@ -18,7 +18,7 @@ class Streams:
         try:
             self._file = olefile.OleFileIO(str(path))
         except (OSError, ValueError, IndexError, TypeError) as error:
-            raise ParseError("damaged", f"the file is no Office document, or damaged ({error}); {AGAIN}") from error
+            raise ParseError("damaged", f"the file is no Office document, or it is damaged; {AGAIN}") from error
         if self._file.exists("EncryptedPackage"):
             raise LOCKED
 

@@ -24,6 +24,16 @@ class Silent:
     def text(self, data: str) -> None: ...
 
 
+class First(Silent):
+    """The name of the element around a document."""
+
+    def __init__(self) -> None:
+        self.name = ""
+
+    def start(self, name: str, _attributes: dict[str, str]) -> None:
+        self.name = self.name or name
+
+
 class Relation(NamedTuple):
     """`kind` is the last word of the relation's type, the same in transitional and strict files."""
 
@@ -49,15 +59,15 @@ class Relations(Silent):
 
 
 class Opc:
-    """An archive whose main part is `main`, by its relations or else by its usual name."""
+    """An archive whose main part is `main`, by its relations or else by its usual name; `root` is its first element."""
 
-    def __init__(self, archive: Archive, *, usual: str, what: str) -> None:
+    def __init__(self, archive: Archive, *, usual: str, what: str, root: str) -> None:
         self.archive = archive
         self._names = {name.lower(): name for name in archive.names}
         main = next((relation.part for relation in self.relations("").values() if _is_main(relation)), usual)
         self.main = main if main in archive.names else usual
-        if self.main not in archive.names:
-            raise ParseError("damaged", f"the file is a ZIP archive without {what} in it")
+        if self.main not in archive.names or self._root(self.main) != root:
+            raise ParseError("damaged", f"the file is damaged: it has no {what} in it; save it again")
 
     def relations(self, part: str) -> dict[str, Relation]:
         """What `part` refers to, by id. Only parts that are in the file."""
@@ -77,6 +87,11 @@ class Opc:
     def read(self, part: str, events: Events) -> None:
         with self.archive.open(part) as entry:
             parse_xml(entry, events)
+
+    def _root(self, part: str) -> str:
+        first = First()
+        self.read(part, first)
+        return first.name
 
     def _name(self, target: str) -> str:
         """Part names are compared without case, and may be percent-encoded."""

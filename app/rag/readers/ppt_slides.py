@@ -4,8 +4,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from app.rag.readers.parts import Part
 from app.rag.readers.ppt_file import BYTES, CHARS, HEADER, PptFile, Record, SlideRecord, Text
+from app.rag.readers.sections import Part
 from app.rag.readers.tables import Cell, Grid
 
 GROUP, SHAPE, TEXT_BOX, ANCHOR, OPTIONS = 0xF003, 0xF004, 0xF00D, 0xF00F, (0xF00B, 0xF121, 0xF122)

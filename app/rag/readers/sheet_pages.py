@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from app.rag.readers.parts import Part
+from app.rag.readers.sections import Part
 from app.rag.readers.tables import table_lines
 
 PAGE_ROWS = 500

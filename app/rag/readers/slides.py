@@ -7,11 +7,12 @@ from app.rag.pages import ParseError
 from app.rag.readers.blocks import Blocks
 from app.rag.readers.chart import Chart
 from app.rag.readers.opc import Opc, Relation, Silent, attribute
-from app.rag.readers.parts import Part
+from app.rag.readers.sections import Part
 
 TITLES = {"title", "ctrTitle"}
 UNSAID = {"dt", "sldNum", "sldImg"}  # date and number of the slide, and its picture among the notes
 TRUE = {"1", "true"}
+MAX_FRAMES = 200
 SKIPPED = frozenset({"Fallback", "rPr", "extLst", "del", "modelIdLst"})
 
 
@@ -20,7 +21,7 @@ def slide_parts(package: Opc) -> Iterator[Part]:
     order = SlideOrder()
     package.read(package.main, order)
     relations = package.relations(package.main)
-    slides = [relations[key].part for key in order.ids if key in relations]
+    slides = dict.fromkeys(relations[key].part for key in order.ids if key in relations)  # each is shown once
     for number, part in enumerate(slides, 1):
         try:
             yield _slide(package, part, number)
@@ -88,6 +89,7 @@ class Slide(Silent):
         self._listed = False  # the open paragraph
         self._heads = False  # the open table's first row
         self._span = (1, 1)
+        self._frames = 0
         self._skipped = 0
         self._taking = False
 
@@ -167,18 +169,22 @@ class Slide(Silent):
         self._heads = False
 
     def chart(self, attributes: dict[str, str]) -> None:
-        relation = self._relations.get(attribute(attributes, "id") or "")
-        if relation is not None and relation.kind.startswith("chart"):
+        if part := self._part("chart", attribute(attributes, "id")):
             chart = Chart()
-            self._package.read(relation.part, chart)
+            self._package.read(part, chart)
             self._aside(chart.lines())
 
     def diagram(self, attributes: dict[str, str]) -> None:
-        relation = self._relations.get(attribute(attributes, "dm") or "")
-        if relation is not None:
+        if part := self._part("diagramData", attribute(attributes, "dm")):
             inner = Slide(self._package, {})
-            self._package.read(relation.part, inner)
+            self._package.read(part, inner)
             self._aside(inner.blocks.text())
+
+    def _part(self, kind: str, identifier: str | None) -> str | None:
+        """The part that a frame shows; a slide has no thousands of them."""
+        relation = self._relations.get(identifier or "")
+        self._frames += 1
+        return relation.part if relation and relation.kind.startswith(kind) and self._frames <= MAX_FRAMES else None
 
     def _aside(self, text: str) -> None:
         self.blocks.open_frame()

@@ -8,7 +8,7 @@ from app.rag.pages import ParseError
 from app.rag.readers.archive import Entry
 from app.rag.readers.merged import Merged, column_number
 from app.rag.readers.opc import Opc, Relation, Silent
-from app.rag.readers.parts import Part
+from app.rag.readers.sections import Part
 from app.rag.readers.sheet_notes import sheet_notes
 from app.rag.readers.sheet_pages import SheetPages, Value
 from app.rag.readers.workbook_parts import NUMBER, Book, Sheet, Strings, Styles
