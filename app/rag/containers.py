@@ -65,6 +65,15 @@ class _Entry(NamedTuple):
     start: int  # of its local header
 
 
+class _Stream(NamedTuple):
+    """Numbers of other entries: its neighbours in the same storage, and the first one in it."""
+
+    name: str
+    before: int
+    after: int
+    child: int
+
+
 def container(head: bytes) -> str | None:
     """PACKED, OLE_FILE, or the type when the first bytes of a ZIP archive tell. None: neither."""
     if head.startswith(OLE):
@@ -90,7 +99,7 @@ def packed_type(path: Path, suffix: str) -> str | None:
     """
     with path.open("rb") as file:
         if file.read(8).startswith(OLE):
-            names = set(_streams(file))
+            names = _top_names(list(_streams(file)))
             if names.intersection(LOCKED):
                 return SUFFIXES.get(suffix, DOCX)
             kind = next((kind for name, kind in STREAMS if name in names), None)
@@ -153,8 +162,22 @@ def _kind(telling: re.Pattern[bytes], content: bytes) -> str | None:
     return next((kind for word, kind in KINDS if found is not None and word in found[1].lower()), None)
 
 
-def _streams(file: BinaryIO) -> Iterator[str]:
-    """The names in the directory of an OLE file (MS-CFB 2.6), at most 8,192 of them."""
+def _top_names(streams: list[_Stream]) -> set[str]:
+    """Those directly below the root: an embedded document has its streams further down."""
+    names: set[str] = set()
+    seen: set[int] = set()
+    left = [streams[0].child] if streams else []
+    while left:
+        number = left.pop()
+        if number < len(streams) and number not in seen:
+            seen.add(number)
+            names.add(streams[number].name)
+            left += (streams[number].before, streams[number].after)
+    return names
+
+
+def _streams(file: BinaryIO) -> Iterator[_Stream]:
+    """The directory of an OLE file (MS-CFB 2.6), at most 8,192 entries of it."""
     file.seek(0)
     header = file.read(512)
     if len(header) < 512:
@@ -170,7 +193,8 @@ def _streams(file: BinaryIO) -> Iterator[str]:
         data = _at(file, (sector + 1) << shift, 1 << shift)
         for start in range(0, len(data) - 127, 128):
             (length,) = struct.unpack_from("<H", data, start + 64)
-            yield data[start : start + min(max(length - 2, 0), 62)].decode("utf-16-le", "replace")
+            name = data[start : start + min(max(length - 2, 0), 62)].decode("utf-16-le", "replace")
+            yield _Stream(name, *struct.unpack_from("<3I", data, start + 68))
         table, index = divmod(sector, 1 << (shift - 2))
         following = _at(file, ((fat[table] + 1) << shift) + index * 4, 4) if table < len(fat) else b""
         if len(following) < 4:

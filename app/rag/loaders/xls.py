@@ -1,5 +1,6 @@
 """Excel workbooks in binary formats: .xls of Excel 5 to 2003, and .xlsb."""
 
+import struct
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -9,9 +10,11 @@ from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, Pass
 from app.rag.pages import ParseError
 from app.rag.readers.chart import tidy_number
 from app.rag.readers.merged import Area, Merged
+from app.rag.readers.ole import Streams
 from app.rag.readers.parts import Paged, Part
 from app.rag.readers.sheet_pages import SheetPages, Value
 
+FILE_PASS, END = 0x2F, 0x0A
 LOCKED = "the workbook is protected by a password; save it without one and upload it again"
 DAMAGED = "the workbook is damaged or of an unknown kind ({}); open it in a spreadsheet program and save it as .xlsx"
 
@@ -22,14 +25,29 @@ class Xls(Paged):
     def read(self, path: Path) -> Iterable[Part]:
         try:
             yield from _sheets(CalamineWorkbook.from_path(path))
-        except PasswordError as error:
-            raise ParseError("encrypted", LOCKED) from error
         except (CalamineError, OSError) as error:
+            if isinstance(error, PasswordError) or _is_locked(path):
+                raise ParseError("encrypted", LOCKED) from error
             raise ParseError("damaged", DAMAGED.format(error)) from error
         except BaseException as error:  # calamine panics on some damaged files, and a panic is no Exception
             if type(error).__name__ != "PanicException":
                 raise
             raise ParseError("damaged", DAMAGED.format("its records contradict each other")) from error
+
+
+def _is_locked(path: Path) -> bool:
+    """Calamine goes by the ending of a name, which stored files do not have: then it says no more than "unknown"."""
+    try:
+        records = Streams(path).read("Workbook")
+    except ParseError as error:
+        return error.code == "encrypted"
+    at = 0
+    while at + 4 <= len(records):
+        kind, size = struct.unpack_from("<HH", records, at)
+        if kind in {FILE_PASS, END}:
+            return bool(kind == FILE_PASS)
+        at += 4 + size
+    return False
 
 
 def _sheets(book: CalamineWorkbook) -> Iterator[Part]:

@@ -93,7 +93,7 @@ class OdfStyles(Silent):
     def of(self, name: str | None) -> OdfStyle:
         """What a style says, with what it takes over from others. Breaks are not taken over."""
         own = self._found.get(name or "", OdfStyle())
-        found = any(style.is_title for style in self._line(own))
+        found = any(style.is_title or style.parent.lower() in TITLES for style in self._line(own))
         return OdfStyle(own.parent, own.breaks_page, found, own.is_hidden)
 
     def margins(self) -> list[str]:

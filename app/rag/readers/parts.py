@@ -17,12 +17,12 @@ class Paged(PartedWhole):
     def read(self, path: Path) -> Iterable[Part]:
         """All parts in order. Raises ParseError."""
 
-    def page_count(self, path: Path) -> int | None:
-        """Raises ParseError when no part can be read."""
-        failures = [part.failure for part in self.parts(path)]
-        if failures and None not in failures:
-            raise ParseError("damaged", failures[0] or "")
-        return super().page_count(path)
+    def parts(self, path: Path) -> Iterable[Part]:
+        """Raises ParseError when none can be read."""
+        parts = list(super().parts(path))
+        if parts and all(part.failure for part in parts):
+            raise ParseError("damaged", parts[0].failure or "")
+        return parts
 
     def _cut(self, path: Path) -> Iterator[Part]:
         for part in self.parts(path):
