@@ -99,7 +99,7 @@ class Blocks:
             self._tables.append(Table(is_loose=True))
         self._tables[-1].cells = []
 
-    def close_cell(self, *, columns: int = 1, rows: int = 1, heads: bool = False) -> None:
+    def close_cell(self, *, columns: int = 1, rows: int = 1, heads: bool = False, goes_on: bool = False) -> None:
         """End a frame that is a cell of the open row."""
         self.end()
         blocks, table = self._frames.pop().blocks, self._tables[-1]
@@ -108,7 +108,7 @@ class Blocks:
         table.is_layout |= len(blocks) > LAYOUT_BLOCKS or len(text) > LAYOUT_CHARS
         table.blocks += blocks
         if table.cells is not None:
-            table.cells.append(Cell(text, columns, rows, heads))
+            table.cells.append(Cell(text, columns, rows, heads, goes_on))
 
     def close_row(self) -> None:
         table = self._tables[-1]

@@ -1,7 +1,7 @@
 """Tables as Markdown: a header row, a line of dashes, and a line for each row. Every loader writes them like this."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MAX_COLUMNS = 500
 MAX_SPAN_ROWS = 1000
@@ -10,12 +10,14 @@ REPEATED_CHARS = 100  # what spans several rows is said again in each of them wh
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`columns` and `rows` that it spans; `heads`: it names what stands below it."""
+    """`columns` and `rows` that it spans; `heads`: it names what stands below it; `goes_on`: it belongs to the one
+    above."""
 
     text: str
     columns: int = 1
     rows: int = 1
     heads: bool = False
+    goes_on: bool = False
 
 
 @dataclass(slots=True)
@@ -46,10 +48,12 @@ class Grid:
     def _plain(self) -> Iterator[list[str]]:
         """Cells in their columns: below one that spans rows its text is repeated, beside it are blanks."""
         held: dict[int, tuple[int, str]] = {}
+        above: list[str] = []
         for row in self.rows:
             out: list[str] = []
             for cell in row:
                 _take_held(out, held)
+                cell = _from_above(cell, above[len(out) :]) if cell.goes_on else cell
                 for number in range(min(cell.columns, MAX_COLUMNS - len(out))):
                     text = cell.text if number == 0 or cell.heads else ""
                     if cell.rows > 1:
@@ -57,7 +61,12 @@ class Grid:
                     out.append(text)
             _take_held(out, held)
             held = {column: (left - 1, text) for column, (left, text) in held.items() if left > 1}
+            above = out
             yield out
+
+
+def _from_above(cell: Cell, above: Sequence[str]) -> Cell:
+    return replace(cell, text=above[0] if above and len(above[0]) <= REPEATED_CHARS else "")
 
 
 def _without_blank_columns(rows: list[list[str]]) -> list[list[str]]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from app.rag.readers.archive import Archive
 from app.rag.readers.blocks import Blocks
+from app.rag.readers.opc import attribute
 from app.rag.readers.tables import MAX_COLUMNS
-from app.rag.readers.word_package import SKIPPED, Package, Style, attribute
+from app.rag.readers.word_package import SKIPPED, Package, Style
 
 # Characters that stand for elements; the last row writes formulas (OMML) in one line.
 CHARACTERS = {
@@ -22,7 +23,7 @@ def word_text(archive: Archive) -> str:
     package = Package(archive)
     document = Document(package)
     package.read(package.main, document)
-    return document.blocks.text()
+    return "\n\n".join([document.blocks.text(), *package.margins()])
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class Document:
         self._notes = package.notes()
         self._paragraphs: list[Paragraph] = []
         self._spans: list[int] = []  # columns of each open cell
+        self._goes_on = False  # whether the last opened cell is merged with the one above
         self._heads = False  # whether the open row is a header of its table
         self._skipped = 0
         self._taking = False
@@ -106,6 +108,7 @@ class Document:
         if self.blocks.in_row:
             self.blocks.open_frame()
             self._spans.append(1)
+            self._goes_on = False
 
     def head_row(self, attributes: dict[str, str]) -> None:
         self._heads = attribute(attributes, "val") not in {"0", "false", "off"}
@@ -115,9 +118,13 @@ class Document:
         if self._spans and columns.isdecimal():
             self._spans[-1] = max(1, min(int(columns[:4]), MAX_COLUMNS))
 
+    def merge(self, attributes: dict[str, str]) -> None:
+        self._goes_on = attribute(attributes, "val") in {None, "continue"}
+
     def close_cell(self) -> None:
         if self.blocks.in_row:
-            self.blocks.close_cell(columns=self._spans.pop(), heads=self._heads)
+            self.blocks.close_cell(columns=self._spans.pop(), heads=self._heads, goes_on=self._goes_on)
+            self._goes_on = False
 
     def close_row(self) -> None:
         if self.blocks.in_row:
@@ -166,7 +173,7 @@ class Document:
         self._aside(self._notes.get(("comment", attribute(attributes, "id") or ""), ""))
 
     def chart(self, attributes: dict[str, str]) -> None:
-        self._aside(self._package.words_of(attribute(attributes, "id")))
+        self._aside(self._package.chart(attribute(attributes, "id")))
 
     def diagram(self, attributes: dict[str, str]) -> None:
         self._aside(self._package.words_of(attribute(attributes, "dm")))
@@ -191,6 +198,7 @@ STARTS: dict[str, Callable[[Document, dict[str, str]], None]] = {
     "tr": Document.open_row,
     "tblHeader": Document.head_row,
     "gridSpan": Document.span,
+    "vMerge": Document.merge,
     "tc": Document.open_cell,
     "br": Document.line_break,
     "lastRenderedPageBreak": Document.rendered_page_break,
