@@ -1,5 +1,6 @@
 """Outlook messages (.msg)."""
 
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,5 +20,5 @@ class Outlook(PartedWhole):
                 if not ole.exists(PROPERTIES):
                     raise ParseError("damaged", "the file holds no Outlook message; save the message again")
                 return list(OutlookFile(ole).parts())
-        except (olefile.OleFileError, OSError, IndexError, ValueError, KeyError) as error:
+        except (OSError, IndexError, ValueError, KeyError, OverflowError, struct.error) as error:
             raise ParseError("damaged", f"the message is damaged: {error}; save it again") from error

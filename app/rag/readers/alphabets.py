@@ -2,14 +2,19 @@
 
 # The most frequent letters first.
 LATIN = {
-    "de": "üäößé", "fr": "éèàêçôùîâûëïœ", "es": "óíáéñúüªº", "pt": "ãçáéõíóêúâàôªº", "it": "àèùòéìó", "nl": "ëéïèöüá",
+    "de": "üäößé", "fr": "éèàêçôùîâûëïœ", "es": "óíáéñúü", "pt": "ãçáéõíóêúâàô", "it": "àèùòéìó", "nl": "ëéïèöüá",
     "nordic": "äöåøæéü", "is": "íáðöéóúþýæ", "pl": "łąęóżśćńź", "cs": "íáěéýčšžřůúťďňó", "sk": "áíéúčýžšťľňôäďóĺŕ",
     "hu": "áéöóőíüúű", "ro": "ăâîșțşţ", "hr": "čšžćđ", "tr": "ıüşçğöâîû", "lt": "ėšįųžąūčę", "lv": "āīēšūņļžčķģ",
     "et": "äõüöšž", "ca": "àéèíóòçúïü",
 }  # fmt: skip
+LATIN_WORDS = frozenset("àéèóáíőîÀÉÈÓÁÍ")  # of one letter
 FREQUENT_LETTERS = 4  # of a language; each four more count a little less
-CYRILLIC_FREQUENT = frozenset("оеаинтсрвлкмдпуяыьгзбчйхжшюіъї")
-CYRILLIC_OTHER = frozenset("цщэфёєґўјљњћџђѓќѕ")
+# The letters that make up two thirds of a text, and in Cyrillic the rare ones.
+FREQUENT = {
+    "cyrillic": frozenset("оеаинтсрвлі"), "greek": frozenset("αοιετσνηυρςάόίέ"), "hebrew": frozenset("יוהלאמרתבש"),
+    "arabic": frozenset("اليمونترب"), "thai": frozenset("านรอกเงมยลวท่้ี"),
+}  # fmt: skip
+RARE = frozenset("цщэфёєґўјљњћџђѓќѕ")
 WEST = ("de", "fr", "es", "pt", "it", "nl", "nordic", "is", "ca")
 CENTRAL = ("pl", "cs", "sk", "hu", "ro", "hr", "de")
 CYRILLIC_WORDS = frozenset("аиоуявксэыіўАИОУЯВКСІ")  # of one letter
@@ -52,7 +57,7 @@ PAGES: dict[str, tuple[str, ...]] = {
     "cp862": ("hebrew",),
     "cp737": ("greek",),
     "cp775": ("lt", "lv", "et"),
-    "iso8859_16": ("ro",),
 }
-# What stands between words in any language.
-MARKS = frozenset("«»„“”‘’‚‹›–—…•€£¥°§№©®™·¿¡\xa0\xad±½¼¾²³×´`")
+# What stands between words in any language: in English nothing else may tell.
+QUOTES = frozenset("«»„“”‘’–—…€")
+MARKS = frozenset("«»„“”‘’‚‹›–—…•€£¥°§№©®™·¿¡\xa0\xad±½¼¾²³×´`§ªºµ÷")

@@ -61,7 +61,7 @@ def _kana(head: bytes) -> str | None:
 def _is_words(head: bytes, name: str) -> bool:
     """Whether nearly all of it is letters, figures, spaces and marks, in scripts that people use."""
     text = head.decode(name, "replace").removesuffix("\ufffd")
-    said = sum(letter.isalnum() or letter.isspace() or unicodedata.category(letter)[0] in "PM" for letter in text)
+    said = sum(letter.isalnum() or letter.isspace() or unicodedata.category(letter)[0] in "PMS" for letter in text)
     rare = sum(unicodedata.category(letter) in {"Cn", "Co", "Cs"} or letter == "\ufffd" for letter in text)
     blocks = {ord(letter) >> 8 for letter in text if not "\u2e80" <= letter <= "\ud7ff"}
     return bool(text) and said >= PRINTABLE_ENOUGH * len(text) and rare == 0 and len(blocks) <= 6

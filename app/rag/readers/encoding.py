@@ -35,7 +35,8 @@ WIDER = {
 }
 STATEFUL = ("iso2022_jp", "iso2022_jp_2", "iso2022_kr", "hz")
 PAGE_NAMES = {codecs.lookup(page).name: page for page in PAGES}
-DOUBTFUL = 0.6  # how much better a guess must read than what a file declares
+HOPELESS = 50_000  # breaks: this is no UTF-8, however long it goes on
+DOUBTFUL = 0.3  # how much better a guess must read than what a file declares
 
 
 def detect_encoding(path: Path) -> str:
@@ -66,7 +67,10 @@ def _detect(pieces: Iterator[bytes], declared: str | None = None) -> str:
             broken += wrong
             valid += len(text) - len(text.encode("ascii", "ignore")) - wrong
             sample += _foreign_lines(piece, SAMPLE_BYTES - len(sample))
+        if broken > HOPELESS and broken * 4 > valid:
+            break
         piece = next(pieces, b"")
+    broken += len(decoder.decode(b"", True))
     if broken * 20 <= valid:  # a few broken bytes do not make a long UTF-8 file anything else
         return _stateful(head) or "utf-8"
     declared = declared or _declared(head)
@@ -119,14 +123,11 @@ def _explains(name: str, sample: bytes) -> bool:
     """Whether a sample can be what it declares: without breaks, and not gibberish where a guess gives words."""
     if sample.decode(name, "replace").count("\ufffd") * 50 > len(sample):
         return False
-    page = PAGE_NAMES.get(name)
-    if page is None:
-        return True
-    guess = guessed_encoding(sample)
-    if guess is None or guess == page:
+    page, guess = PAGE_NAMES.get(name), guessed_encoding(sample)
+    if guess is None or guess == page or (page is None and guess not in PAGES):
         return True
     better = page_score(sample, guess) if guess in PAGES else 1.0
-    return page_score(sample, page) > better - DOUBTFUL
+    return (page_score(sample, page) if page else DOUBTFUL) > better - DOUBTFUL
 
 
 def _guessed(sample: bytes) -> str:

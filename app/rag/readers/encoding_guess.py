@@ -6,21 +6,26 @@ Over texts of 20 languages this finds more than the general detectors do, most o
 from collections.abc import Iterator
 
 from app.rag.readers.alphabets import (
-    CYRILLIC_FREQUENT,
-    CYRILLIC_OTHER,
     CYRILLIC_WORDS,
     DEPENDENT,
+    FREQUENT,
     FREQUENT_LETTERS,
     LAST,
     LATIN,
+    LATIN_WORDS,
     MARKS,
     PAGES,
+    QUOTES,
+    RARE,
     SCRIPTS,
     UNUSED,
 )
 
 SCORED_BYTES = 1 << 13
 MAX_BROKEN = 0.02
+CERTAIN = 0.8  # a score of Cyrillic that Chinese text does not reach
+CHINESE = ("gb18030", "big5hkscs")
+CYRILLIC_PAGES = tuple(page for page, languages in PAGES.items() if "cyrillic" in languages)
 DOUBLE_ENOUGH = 0.8  # the share of frequent characters from which on a text is East Asian
 NEIGHBOURS_ENOUGH = 0.6
 KANA_ENOUGH = 0.15
@@ -31,17 +36,23 @@ ALONE, BROKEN, MIDDLE_CAPITAL, MIDDLE_MARK = -1.0, -3.0, -2.0, -1.5
 def guessed_encoding(sample: bytes) -> str | None:
     """None when no page makes words of it."""
     sample = sample[:SCORED_BYTES]
-    if double := _double_byte(sample):
+    double = _double_byte(sample)
+    if double and not (double in CHINESE and _has_spaces(sample)):
         return double
-    best, best_score = None, 0.0
-    for page in PAGES:
+    best, best_score = double, CERTAIN if double else 0.0
+    for page in CYRILLIC_PAGES if double else PAGES:
         if (score := page_score(sample, page)) > best_score + 1e-9:
             best, best_score = page, score
     return best
 
 
+def _has_spaces(sample: bytes) -> bool:
+    """Between words, as Chinese has not: then pairs of Cyrillic letters may be Chinese ones by chance."""
+    return sample.count(b" ") * 12 >= sum(byte >= 0x80 for byte in sample)
+
+
 def page_score(sample: bytes, page: str) -> float:
-    """From -3 to 1: how much like words in one of its languages a sample reads in a single-byte code page."""
+    """From -3 to 1.2: how much like words in one of its languages a sample reads in a single-byte code page."""
     text = sample[:SCORED_BYTES].decode(page, "replace")
     languages = PAGES.get(page)
     foreign = [
@@ -57,11 +68,15 @@ def _worth(before: str, letter: str, after: str, language: str) -> float:
         return BROKEN
     if language in SCRIPTS and _in_script(letter, language):
         return _script_worth(before, letter, after, language)
-    if not letter.isalpha():
-        inside = before.isalpha() and after.isalpha() and letter not in "’\xad·"
-        return MIDDLE_MARK if inside else (0.2 if letter in MARKS else -0.5)
+    if not letter.isalpha() or letter in "ªº":
+        inside = before.isalpha() and after.isalpha()
+        if inside and letter not in "’\xad·":
+            return MIDDLE_MARK
+        return 0.9 if inside else 0.6 if letter in QUOTES else 0.2 if letter in MARKS else -0.5
     if letter.isupper() and before.islower():
         return MIDDLE_CAPITAL
+    if not (before.isalpha() or after.isalpha()):
+        return 0.5 if letter in LATIN_WORDS else 0.1  # rather a sign than a word
     place = LATIN.get(language, "").find(letter.lower())
     return ALONE if place < 0 else 1 - 0.15 * (place // FREQUENT_LETTERS)
 
@@ -77,11 +92,9 @@ def _script_worth(before: str, letter: str, after: str, language: str) -> float:
         return MIDDLE_CAPITAL
     if not any(near):
         return 0.5 if letter in CYRILLIC_WORDS else ALONE
-    if language != "cyrillic":
-        return 1.0
     lower = letter.lower()
-    known = 1.0 if lower in CYRILLIC_FREQUENT else 0.4 if lower in CYRILLIC_OTHER else ALONE
-    return known - (0.3 if letter.isupper() and (before.isupper() or after.isupper()) else 0)
+    known = 1.2 if lower in FREQUENT[language] else 0.4 if lower in RARE else 0.8
+    return known - (0.1 if letter.isupper() and (before.isupper() or after.isupper()) else 0)
 
 
 def _in_script(letter: str, language: str) -> bool:

@@ -19,7 +19,6 @@ PREFERRED = ("text/plain", "text/html", "text/enriched", "text/richtext")
 TEXT_NAMES = (".txt", ".md", ".csv", ".tsv", ".log", ".json", ".xml", ".html", ".htm", ".ics", ".vcf")
 HTML_NAMES = (".html", ".htm")
 LINE_BREAKS = re.compile(r"\s*[\r\n]+\s*")
-ENCODED_WORD = re.compile(r"\?=\s+=\?")
 
 
 class Mail:
@@ -77,13 +76,14 @@ class Mail:
 
 def header(message: Message, name: str) -> str:
     """A header in words. Raw bytes in it are decoded by what they look like."""
-    return decoded_header(str(message.get(name) or ""), message.get_content_charset())
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    return decoded_header(raw, _charset(message))
 
 
 def decoded_header(raw: str, charset: str | None = None) -> str:
     pieces: list[str] = []
     try:
-        found = decode_header(ENCODED_WORD.sub("?==?", LINE_BREAKS.sub(" ", raw)))
+        found = decode_header(LINE_BREAKS.sub(" ", raw))
     except (MessageError, ValueError):
         found = [(raw, None)]
     for text, encoding in found:
