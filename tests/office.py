@@ -5,9 +5,9 @@ from array import array
 from collections.abc import Mapping, Sequence
 
 from tests.documents import OFFICE, zip_of
+from tests.ole import ole
 
 SECTOR = 512
-FREE, LAST = 0xFFFFFFFF, 0xFFFFFFFE
 RELATIONS = '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{}</Relationships>'
 
 
@@ -113,47 +113,6 @@ def epub(chapters: Mapping[str, str], *, contents: str = "", parts: Mapping[str,
         **(parts or {}),
     }
     return zip_of({name: text.encode() for name, text in files.items()})
-
-
-def ole(streams: Mapping[str, bytes]) -> bytes:
-    """An OLE file (MS-CFB). Streams are filled up with zeros to the size from which they have sectors of their own."""
-    bodies = [data.ljust(-(-max(len(data), 4096) // SECTOR) * SECTOR, b"\0") for data in streams.values()]
-    directory_sectors = (len(streams) + 1 + 3) // 4
-    fat: list[int] = [0xFFFFFFFD, *range(2, directory_sectors + 1), LAST]
-    entries = [_entry("Root Entry", 5, child=1, start=LAST, size=0)]
-    for number, (name, body) in enumerate(zip(streams, bodies, strict=True), 1):
-        start, count = len(fat), len(body) // SECTOR
-        fat += [*range(start + 1, start + count), LAST]
-        after = number + 1 if number < len(streams) else FREE
-        entries.append(_entry(name, 2, after=after, start=start, size=len(body)))
-    assert len(fat) <= SECTOR // 4
-    directory = b"".join(entries).ljust(directory_sectors * SECTOR, b"\0")
-    table = struct.pack("<128I", *fat, *[FREE] * (128 - len(fat)))
-    header = struct.pack(
-        "<8s16xHHHHH6xIIIIIIIII",
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
-        62,
-        3,
-        0xFFFE,
-        9,
-        6,
-        0,
-        1,
-        1,
-        0,
-        4096,
-        LAST,
-        0,
-        LAST,
-        0,
-    )
-    return header + struct.pack("<109I", 0, *[FREE] * 108) + table + directory + b"".join(bodies)
-
-
-def _entry(name: str, kind: int, *, child: int = FREE, after: int = FREE, start: int, size: int) -> bytes:
-    said = name.encode("utf-16-le")
-    head = struct.pack("<64sHBBIII", said, len(said) + 2, kind, 1, FREE, after, child)
-    return head + bytes(36) + struct.pack("<IQ", start, size)
 
 
 def doc(

@@ -8,7 +8,8 @@ import pytest
 from app.rag.loaders import DOC, EPUB, LOADERS, ODT
 from app.rag.pages import Page, ParseError
 from tests.documents import zip_of
-from tests.office import ODF, doc, epub, odf, ole
+from tests.office import ODF, doc, epub, odf
+from tests.ole import ole
 
 STYLES = (
     '<style:style style:name="P1" style:parent-style-name="Title"/>'
