@@ -2,12 +2,13 @@
 
 import asyncio
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
 from app.core.errors import StorageFull, ValidationFailed
+from app.core.tags import PageTags
 from app.rag.sniff import SNIFF_BYTES, media_type, stored_type
 from app.services.blobs import too_large
 
@@ -22,6 +23,14 @@ class UploadFields:
 
     conversation_id: UUID | None = None
     tags: Mapping[str, object] = field(default_factory=dict)
+    source_url: str | None = None
+
+    async def soon(self) -> "UploadFields":
+        """Itself, where what asks must wait for the fields of a form."""
+        return self
+
+    page_tags: Sequence[PageTags] = ()
+    collection_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
