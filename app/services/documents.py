@@ -82,7 +82,8 @@ class Documents:
             name = clean_name(name)
             sniffed = await Sniffed.of(source, name)
             stored = await self._blobs.put(blob, sniffed.source(), max_bytes=self.limits.max_bytes)
-            file = File(id=blob.file_id, user_id=owner, name=name, media_type=sniffed.media_type)
+            media_type = await sniffed.media_type(self._blobs.path(blob))
+            file = File(id=blob.file_id, user_id=owner, name=name, media_type=media_type)
             received = await accept(self._db, self.limits, file, stored, Asked(await fields(), key))
         except BaseException:
             await self._blobs.delete(blob)
