@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 CAPTION_CHARS = 120
 CONTEXT_CHARS = 600
-SHORTER = (40, 20, 10)  # what long names of columns are cut to, until all fit
+SHORTER = (40, 20)  # what long names of columns are cut to, until all fit
 # A line of dashes under a line of names, as readers/tables.py and Markdown write them.
 DASHES = re.compile(r"^[ \t]*+\|?[ \t]*+:?-++:?[ \t]*+(?:\|[ \t]*+:?-++:?[ \t]*+)*+\|?[ \t]*+$", re.MULTILINE)
 BAR = re.compile(r"(?<!\\)\|")

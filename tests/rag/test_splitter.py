@@ -215,7 +215,7 @@ def test_very_long_headers_are_cut() -> None:
     page = f"{names}\n|{' --- |' * 30}\n" + "\n".join("|" + " x |" * 30 for _ in range(20))
     chunks = split(numbered([page]), size=1000, overlap=0)
     assert 0 < len(chunks[-1].context) <= 600
-    assert chunks[-1].context.count("|") == 31
+    assert chunks[-1].context.startswith("| What do you think o… | What do")
     chunks = split(numbered([page]), size=1000, overlap=0, limit=Words(), max_tokens=100)
     assert 0 < len(chunks[-1].context) < 60
 

@@ -15,6 +15,7 @@ from app.rag.readers.sections import Part
 SHOWN = ("From", "To", "Cc", "Date", "Subject")
 MAX_DEPTH = 20
 MAX_PARTS = 1000
+MAX_HEADER_CHARS = 10_000
 PREFERRED = ("text/plain", "text/html", "text/enriched", "text/richtext")
 TEXT_NAMES = (".txt", ".md", ".csv", ".tsv", ".log", ".json", ".xml", ".html", ".htm", ".ics", ".vcf")
 HTML_NAMES = (".html", ".htm")
@@ -83,7 +84,7 @@ def header(message: Message, name: str) -> str:
 def decoded_header(raw: str, charset: str | None = None) -> str:
     pieces: list[str] = []
     try:
-        found = decode_header(LINE_BREAKS.sub(" ", raw))
+        found = decode_header(LINE_BREAKS.sub(" ", raw[:MAX_HEADER_CHARS]))
     except (MessageError, ValueError):
         found = [(raw, None)]
     for text, encoding in found:

@@ -113,11 +113,12 @@ def lined(lines: Iterable[str], name: str, *, most: int, before: Sequence[str] =
 
     `name` is in the plural.
     """
-    held, size, first, number = list(before), 0, 1, 0
+    empty = sum(len(line) + 1 for line in before)
+    held, size, first, number = list(before), empty, 1, 0
     for number, line in enumerate(lines, 1):
         if number > first and (size + len(line) > SECTION_CHARS or number - first >= most):
             yield Part(_span(name, first, number - 1), "\n".join(held))
-            held, size, first = list(before), 0, number
+            held, size, first = list(before), empty, number
         size += len(line) + 1
         held.append(line)
     if number >= first:

@@ -82,6 +82,12 @@ def test_pages_are_called_by_their_rows_and_repeat_the_header(tmp_path: Path) ->
     assert list(Csv().pages(tmp_path / "table.csv", 2)) == found[1:]
 
 
+def test_a_wide_table_has_fewer_rows_on_a_page_and_is_not_cut_in_one(tmp_path: Path) -> None:
+    text = "\n".join(",".join(f"cell {row} {column}" for column in range(60)) for row in range(60))
+    labels = [page.label for page in pages(tmp_path / "table.csv", text)]
+    assert len(labels) == len(set(labels)) > 2
+
+
 def test_a_quote_that_never_ends_is_a_letter(tmp_path: Path) -> None:
     text = 'name,size\nscreen,5" wide\n"broken,1\n' + "".join(f"row {n},{n}\n" for n in range(20_000))
     found = pages(tmp_path / "table.csv", text)
