@@ -11,11 +11,11 @@ from app.cli.evaluate import tables
 from app.cli.evaluate.citations import citations
 from app.cli.evaluate.golden import run_golden, show_golden
 from app.cli.evaluate.sets import measure_collections, measure_documents
+from app.cli.options import JsonOption, KeyOption, ServerOption, UserOption, check_key
 from app.core.errors import AppError, ValidationFailed
 from app.core.setting_types import DatabaseUrl
 from app.observability import logging
 
-Json = Annotated[Path | None, typer.Option("--json", help="Write the figures to this file, too.")]
 DatabaseOption = Annotated[
     str | None,
     typer.Option(help="The database to try it on, such as postgresql://...; a temporary SQLite file by default."),
@@ -39,7 +39,7 @@ def retrieval(
             metavar="DIR", help="A collection (corpus.jsonl, queries.jsonl, qrels.tsv), or a folder of collections."
         ),
     ],
-    json: Json = None,
+    json: JsonOption = None,
     database_url: DatabaseOption = None,
 ) -> None:
     """Show how well search by words, by meaning and by both finds what it should, in the BEIR layout.
@@ -64,7 +64,7 @@ def documents(
             'question: {"_id": "q1", "text": "...", "file": "a.pdf", "pages": [3]}.',
         ),
     ],
-    json: Json = None,
+    json: JsonOption = None,
     database_url: DatabaseOption = None,
 ) -> None:
     """Show how often search finds the right page of the right document, after reading them as uploads are read.
@@ -81,25 +81,16 @@ def documents(
 
 @app.command()
 def golden(
-    server: Annotated[
-        str | None,
-        typer.Option(help="The address of a running service, such as http://127.0.0.1:8000. [default: DATA_DIR]"),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(envvar="LLAMA_SERVICE_KEY", help="An API key of that service with the scope files."),
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option(help="Whose questions, without --server; ADMIN_USERNAME by default.")
-    ] = None,
-    json: Json = None,
+    server: ServerOption = None,
+    key: KeyOption = None,
+    user: UserOption = None,
+    json: JsonOption = None,
 ) -> None:
     """Ask a user's golden questions again, and compare where their right pages come now with the run before.
 
     Ends with 1 when a page that was among the first ten is not any more.
     """
-    if server is not None and not key:
-        raise typer.BadParameter("--server needs --key: make one with `llama-service admin key --scope files ...`")
+    check_key(server, key)
     try:
         run = asyncio.run(run_golden(server, key, user))
     except AppError as error:

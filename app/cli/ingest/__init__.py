@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.options import JsonOption, KeyOption, ServerOption, UserOption, check_key
 from app.core.errors import AppError
 from app.core.registry import Registry
 
@@ -40,18 +41,10 @@ def ingest(
             "it, an http(s):// address or an s3://BUCKET/KEY.",
         ),
     ],
-    server: Annotated[
-        str | None,
-        typer.Option(help="The address of a running service, such as http://127.0.0.1:8000. [default: DATA_DIR]"),
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(envvar="LLAMA_SERVICE_KEY", help="An API key of that service with the scope files."),
-    ] = None,
-    user: Annotated[
-        str | None, typer.Option(help="Whose documents they are, without --server; ADMIN_USERNAME by default.")
-    ] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="Write what became of each to this file, too.")] = None,
+    server: ServerOption = None,
+    key: KeyOption = None,
+    user: UserOption = None,
+    json: JsonOption = None,
 ) -> None:
     """Bring documents in, with tags for each and for ranges of pages, and wait until they can be searched.
 
@@ -59,8 +52,7 @@ def ingest(
 
     Ends with 0 when every document is ready, 1 when one failed, 2 for a list or an option that cannot be used.
     """
-    if server is not None and not key:
-        raise typer.BadParameter("--server needs --key: make one with `llama-service admin key --scope files ...`")
+    check_key(server, key)
     if server is not None and user is not None:
         raise typer.BadParameter("--user is for the data folder: with --server the key says whose documents they are")
     try:
