@@ -1,6 +1,5 @@
 """`llama-service eval citations`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -9,6 +8,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from app.cli.options import JsonOption
 from app.rag.planted import FALSE, SEED, Planted, Quality, planted, quality
 
 
@@ -24,7 +24,7 @@ def citations(
     *,
     rounds: Annotated[int, typer.Option(help="How often libraries are made up from the facts.", min=1, max=100)] = 2,
     seed: Annotated[int, typer.Option(help="Another seed makes another set.")] = SEED,
-    json: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file, too.")] = None,
+    json: JsonOption = None,
     wrong: Annotated[int, typer.Option(help="Show so many of those that were judged wrongly.", min=0)] = 0,
 ) -> None:
     """Show how well false citations are flagged, on a planted set of true and false ones in several languages."""
