@@ -39,6 +39,7 @@ from app.services.conversations import Conversations
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.generation import Tools
+from app.services.grounding import Grounding
 from app.services.housekeeping import Housekeeping
 from app.services.indexing import Index
 from app.services.ingestion import Ingestion
@@ -155,16 +156,16 @@ class Lifespan:
             minilm, embedder = embedders(stack, settings, pool)
             index = Index(embedder, embedder, vectors, patience_s=settings.documents.embedding_wait_s)
             retriever = Retriever(db, embedder=embedder, vectors=vectors)
-            events, blobs = UserEvents(), Blobs(folder / "files")
-            replica = data_folder.replica_name(folder)
+            grounding = Grounding(db, pool, retriever, record=Spending(db), query_rewrite=settings.chat.query_rewrite)
+            events, blobs, replica = UserEvents(), Blobs(folder / "files"), data_folder.replica_name(folder)
             jobs = Jobs(jobs_url(settings), db=db, replica=replica, alone=db.is_sqlite)
             documents = await start_documents(stack, settings, (db, blobs, jobs), index, FileProgress(events))
             keys = kept(stack, Keys(db))
             await ensure_admin(accounts := Accounts(db, keys, settings.auth, data_dir=folder), settings)
-            tools, limit = Tools(db=db, pool=pool, retriever=retriever), settings.chat.max_message_chars
+            tools, limit = Tools(db=db, pool=pool, grounding=grounding), settings.chat.max_message_chars
             chat = kept(stack, ChatService(tools, log, events, replica=replica, max_message_chars=limit))
             await chat.recover()
-            completions = kept(stack, Completions(db, pool, retriever, record=Spending(db)))
+            completions = kept(stack, Completions(db, pool, grounding, record=Spending(db)))
             stack.enter_context(at_exit_signal(chat.interrupt, completions.interrupt, events.close))
             kept(stack, Housekeeping(db))
             store = kept(stack, Store(models, settings.model_files))

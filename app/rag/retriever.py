@@ -40,6 +40,7 @@ class Passage:
     text_rank: int | None
     context: str = ""
     page_label: str | None = None
+    ordinal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,4 +205,5 @@ def _passage(row: Located, score: float, dense_rank: int | None, text_rank: int 
         text_rank=text_rank,
         context=row.context,
         page_label=row.page_label,
+        ordinal=row.ordinal,
     )

@@ -1,21 +1,163 @@
-"""The numbered passages that an answer may rest on."""
+"""The numbered passages that an answer may rest on, and the query that found them."""
 
 from collections.abc import Sequence
-from typing import Final
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final, Literal
 from uuid import UUID
 
-from app.rag.retriever import Retriever
+from app.core.enums import Author, PassageMode, QueryBy, Surface
+from app.db.session import Database
+from app.rag.merging import condensed
+from app.rag.retriever import Passage, Retriever
 from app.schemas.chat import Source
+from app.services import questions, whole_files
+from app.services.answering import Record, Spent
+from app.services.ledger import PastTurn
 from app.services.llm.base import PassageText
+from app.services.llm.pool import Pool
+from app.services.llm.source import Source as ModelSource
+from app.services.rewriting import Rewritten, rewrite
+from app.services.turns import Asked, Turn
 
 PASSAGES: Final = 8  # of at most 1,000 characters each: the right page is there as often as more of them would have it
+CANDIDATES: Final = 24  # of which some say the same
+QueryRewrite = Literal["auto", "off", "always"]
 
 
-async def find_sources(
-    retriever: Retriever, user_id: UUID, question: str, *, file_ids: Sequence[UUID], related_only: bool
-) -> list[Source]:
-    """The best passages of the user's files for a question, best first, numbered from 1."""
-    found = await retriever.search(user_id, question, file_ids=file_ids, limit=PASSAGES, related_only=related_only)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A question, what was said before it, and the files that may answer it. `chosen`: by the user, for this."""
+
+    user_id: UUID
+    question: str
+    file_ids: Sequence[UUID]
+    chosen: bool
+    history: Sequence[PastTurn] = ()
+    mode: PassageMode = PassageMode.AUTO
+    strict: bool = False
+    surface: Surface = Surface.CHAT
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """The model that will answer."""
+
+    source: ModelSource
+    model: str | None
+    context_tokens: int
+
+    @property
+    def generates(self) -> bool:
+        return self.source.capabilities.generates
+
+
+@dataclass(frozen=True, slots=True)
+class Grounded:
+    """Sources, numbered from 1: best first or, when `is_whole`, all pages of the files in their order.
+
+    `is_cut`: the last ones did not fit.
+    """
+
+    sources: list[Source]
+    query: str
+    query_by: QueryBy
+    is_whole: bool = False
+    is_cut: bool = False
+    text_only_files: int = 0
+    rewritten: Rewritten | None = None
+
+    def entry(self) -> dict[str, object]:
+        """The ledger's record of the search."""
+        said: dict[str, object] = {
+            "query": self.query,
+            "query_by": self.query_by,
+            "whole_files": self.is_whole,
+            "text_only_files": self.text_only_files,
+        }
+        if self.rewritten is not None:
+            tokens = self.rewritten.tokens
+            said["rewriting"] = {
+                "model_source": self.rewritten.source.name,
+                "model": self.rewritten.model,
+                "prompt_tokens": tokens.prompt_tokens,
+                "completion_tokens": tokens.completion_tokens,
+                "counted_by": tokens.counted_by,
+            }
+        return said
+
+
+def wanted(asked: Asked, turn: Turn) -> Wanted:
+    """What a chat's turn asks for."""
+    request = asked.request
+    return Wanted(
+        turn.user_id,
+        turn.question,
+        turn.file_ids,
+        turn.chosen,
+        history=turn.history,
+        mode=request.mode,
+        strict=request.strict,
+    )
+
+
+class Grounding:
+    """Finds what an answer may rest on. `record` is told of the tokens that this takes."""
+
+    def __init__(
+        self, db: Database, pool: Pool, retriever: Retriever, *, record: Record, query_rewrite: QueryRewrite = "auto"
+    ) -> None:
+        self._db, self._pool, self._retriever = db, pool, retriever
+        self._record, self._query_rewrite = record, query_rewrite
+
+    async def find(self, wanted: Wanted, by: Answerer) -> Grounded:
+        """Short files whole, when they were chosen, else the best passages for the question."""
+        if not wanted.file_ids:
+            return Grounded([], wanted.question, QueryBy.QUESTION)
+        asked = await self._asked(wanted, by)
+        if wanted.chosen and by.generates and wanted.mode is PassageMode.AUTO:
+            room = whole_files.room_tokens(by.context_tokens)
+            whole = await self._db.query(partial(whole_files.whole, file_ids=wanted.file_ids, room=room))
+            if whole is not None:
+                return replace(asked, sources=whole, is_whole=True)
+        # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
+        any_passage = wanted.chosen and by.generates
+        found = await self._retriever.search(
+            wanted.user_id, asked.query, file_ids=wanted.file_ids, limit=CANDIDATES, related_only=not any_passage
+        )
+        passages = await self._db.query(partial(condensed, passages=found.passages, limit=PASSAGES))
+        return replace(asked, sources=numbered(passages), text_only_files=found.text_only_files)
+
+    async def _asked(self, wanted: Wanted, by: Answerer) -> Grounded:
+        """The query, and by whom."""
+        question, history = wanted.question, wanted.history
+        plain = Grounded([], question, QueryBy.QUESTION)
+        earlier = [turn.content for turn in history if turn.role == Author.USER]
+        leans = bool(earlier) and questions.is_follow_up(question)
+        if not earlier or not (leans or self._query_rewrite == "always"):
+            return plain
+        rewritten = await self._rewritten(wanted, by)
+        if rewritten is not None and rewritten.query is not None:
+            return replace(plain, query=rewritten.query, query_by=QueryBy.MODEL, rewritten=rewritten)
+        if not leans:
+            return replace(plain, rewritten=rewritten)
+        query = questions.with_terms(question, earlier)
+        return replace(plain, query=query, query_by=QueryBy.TERMS, rewritten=rewritten)
+
+    async def _rewritten(self, wanted: Wanted, by: Answerer) -> Rewritten | None:
+        if self._query_rewrite == "off" or not by.generates:
+            return None
+        at = (by.source, by.model)
+        rewritten = await rewrite(self._pool, at, wanted.user_id, wanted.question, wanted.history)
+        if rewritten is not None:
+            source, model, tokens = rewritten.source, rewritten.model, rewritten.tokens
+            cost = source.cost(model, tokens)
+            spent = Spent(wanted.user_id, source.name, model, tokens, cost, failed=False)
+            await self._record(replace(spent, surface=wanted.surface, messages=0))
+        return rewritten
+
+
+def numbered(passages: Sequence[Passage]) -> list[Source]:
     return [
         Source(
             n=n,
@@ -30,7 +172,7 @@ async def find_sources(
             context=p.context,
             page_label=p.page_label,
         )
-        for n, p in enumerate(found.passages, 1)
+        for n, p in enumerate(passages, 1)
     ]
 
 

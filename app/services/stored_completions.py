@@ -115,6 +115,8 @@ class StoredCompletions:
                 model=model,
                 file_ids=None if asked.file_ids is None else list(asked.file_ids),
                 use_rag=asked.use_rag,
+                strict=asked.strict,
+                mode=asked.mode,
                 system_prompt=system,
                 temperature=asked.options.temperature,
                 max_tokens=asked.options.limit,

@@ -97,6 +97,7 @@ BAD = {
     "MODEL_CACHE_MB": ["-1", "100000001", "1GB"],
     "PULL_STALL_TIMEOUT_S": ["0", "86401"],
     "MAX_MESSAGE_CHARS": ["0", "10000001"],
+    "QUERY_REWRITE": ["yes", "AUTO", ""],
     "MAX_FILESIZE_MB": ["0", "10001", "50MB"],
     "CHUNK_SIZE": ["99", "8001"],
     "CHUNK_OVERLAP": ["-1", "1000", "4001"],

@@ -10,6 +10,7 @@ from msgspec import Raw
 from msgspec.json import Decoder
 from starlette.requests import ClientDisconnect
 
+from app.core.enums import PassageMode
 from app.core.errors import ValidationFailed
 from app.schemas import openai as schemas
 from app.schemas.openai import ChatCompletionRequest, ChatMessage
@@ -105,6 +106,8 @@ def chat(body: bytes) -> tuple[Asked, ChatCompletionRequest]:
         options=Options(**given, others=others),
         use_rag=request.use_rag is not False and (bool(request.use_rag) or request.file_ids is not None),
         file_ids=request.file_ids,
+        strict=bool(request.strict),
+        mode=request.mode or PassageMode.AUTO,
         store=bool(request.store),
         conversation_id=request.conversation_id,
     )

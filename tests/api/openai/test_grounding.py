@@ -34,7 +34,7 @@ async def test_sources_stand_on_the_message_and_in_the_first_delta(
     assert "Numbered passages" in system["content"]
     assert question["content"].startswith("Passages:\n\n[1] ferries.pdf, page 2\n")
     assert question["content"].endswith(QUESTION)
-    chunks = await stream(person, **asked(file_ids=[file_id]))
+    chunks = await stream(person, **asked(file_ids=[file_id], mode="passages"))
     assert [s["page_from"] for s in chunks[0]["choices"][0]["delta"]["sources"]][:1] == [2]
     assert not [c for c in chunks[1:] if "sources" in str(c)]
 
