@@ -54,18 +54,15 @@ def test_what_a_merge_would_lose_keeps_passages_apart() -> None:
 @pytest.mark.parametrize(
     ("second", "kept"),
     [
-        ("The ferry leaves at nine from the old harbour on every working day of the summer season, weather permitting.", 1),
-        ("the FERRY leaves at nine, from the old harbour, on every working day of the summer season; weather permitting", 1),
+        ("The ferry leaves at nine from the old harbour on each day of the summer season, weather permitting.", 1),
+        ("the FERRY leaves at nine, from the old harbour, on each day of the summer season; weather permitting", 1),
         ("The ferry leaves at nine from the old harbour", 1),
-        ("The ferry leaves at ten from the old harbour on every working day of the winter season, weather permitting.", 2),
+        ("The ferry leaves at ten from the old harbour on each day of the winter season, weather permitting.", 2),
         ("Something else.", 2),
-        ("", 1),
     ],
-)  # fmt: skip
+)
 def test_what_says_nothing_new_is_left_out(second: str, kept: int) -> None:
-    first = (
-        "The ferry leaves at nine from the old harbour on every working day of the summer season, weather permitting."
-    )
+    first = "The ferry leaves at nine from the old harbour on each day of the summer season, weather permitting."
     found = distinct([passage(1, first), passage(2, second, file=OTHER)], 8)
     assert [p.ordinal for p in found] == [1, 2][:kept]
 
