@@ -129,6 +129,13 @@ def search_text(session: Session, owner: UUID, query: str, file_ids: Sequence[UU
     return _index(session).search(session, owner, weights, mean_terms=mean, file_ids=file_ids, limit=limit)
 
 
+def rarities(session: Session, owner: UUID, terms: Sequence[str]) -> dict[str, float]:
+    """The inverse document frequency of each term in the owner's library, of those that no chunk has as well."""
+    total = session.scalar(select(func.count()).where(Chunk.user_id == owner)) or 0
+    found = _index(session).document_frequencies(session, owner, terms) if total and terms else {}
+    return bm25.weights(dict.fromkeys(terms, 1), {term: found.get(term, 0) for term in terms}, total)
+
+
 def by_places(session: Session, owner: UUID, places: Sequence[Place]) -> list[Located]:
     """Those of the owner's chunks that belong to a ready file, in no order."""
     ordinals: dict[UUID, list[int]] = {}

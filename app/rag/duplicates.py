@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from app.crud.terms import words
-from app.rag.retriever import Passage
+from app.rag.found import Passage
 
 SHINGLE_WORDS: Final = 3
 SAME_FROM: Final = 0.9

@@ -8,7 +8,7 @@ from app.crud import page_texts
 from app.crud.page_texts import Span
 from app.db.session import Session
 from app.rag.duplicates import distinct
-from app.rag.retriever import Passage
+from app.rag.found import Passage
 
 MOST_CHUNKS: Final = 3  # in one passage: a longer one could not be cited exactly
 

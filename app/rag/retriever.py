@@ -16,31 +16,14 @@ from app.crud.bm25 import Place
 from app.crud.chunks import Located
 from app.db.session import Database, Session
 from app.rag.base import Embedder, VectorStore
+from app.rag.found import Passage
 from app.rag.fusion import fuse, ranks
+from app.rag.relatedness import Meaning, related
 
 TOP = 100  # of each half
 MAX_LETTERS = 1000
 IDENTIFY_S = 2.0  # what a search waits for an embedder that is not known yet
 UNKNOWN = "The embedding model has not answered yet; try again."
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A chunk that was found. `score` is from 0 to 1; a rank is None where that half did not find it."""
-
-    file_id: UUID
-    file_name: str
-    page_from: int
-    page_to: int
-    char_from: int
-    char_to: int
-    text: str
-    score: float
-    dense_rank: int | None
-    text_rank: int | None
-    context: str = ""
-    page_label: str | None = None
-    ordinal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +56,7 @@ class Retriever:
     ) -> Retrieved:
         """`file_ids` None: all files of the owner. Hybrid becomes text when the embedder cannot help with this query.
 
-        Meaning always finds something. `related_only` leaves out what shares no word with the query and is not near it.
+        Meaning always finds something. `related_only` leaves out what has little to do with the query: see `related`.
 
         Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
         """
@@ -93,10 +76,11 @@ class Retriever:
                 dense = await self._by_meaning(asked)
             case SearchMode.HYBRID:
                 dense, text = await asyncio.gather(self._by_meaning_if_possible(asked), self._by_words(asked))
-        if related_only and dense is not None:
-            dense = self._related(dense, text or {})
         found = _Found(owner, dense, text, self._share(query) if dense and text else 0.5)
         passages = await self._db.query(partial(_passages, found=found, limit=limit))
+        if related_only:
+            meaning = self._meaning(query, dense, has_others=scope.strange > 0)
+            passages = await self._db.query(partial(related, owner=owner, query=query, found=passages, by=meaning))
         return Retrieved(passages, SearchMode.TEXT if dense is None else mode, scope.strange)
 
     async def _space(self, mode: SearchMode, query: str) -> str | None:
@@ -134,9 +118,11 @@ class Retriever:
         search = partial(chunks.search_text, owner=asked.owner, query=asked.query, file_ids=asked.file_ids, limit=TOP)
         return dict(await self._db.query(search))
 
-    def _related(self, dense: dict[Place, float], text: dict[Place, float]) -> dict[Place, float]:
-        floor = self._embedder.related_from if self._embedder is not None else 0.0
-        return {place: score for place, score in dense.items() if score >= floor or place in text}
+    def _meaning(self, query: str, dense: dict[Place, float] | None, *, has_others: bool) -> Meaning | None:
+        if self._embedder is None or not dense:
+            return None
+        at_most = None if has_others else min(dense.values()) if len(dense) >= TOP else 0.0
+        return Meaning(self._embedder.related_from, self._embedder.familiarity(query), at_most)
 
     def _share(self, query: str) -> float:
         """What meaning counts for: half when the embedder knows the query's words, else less.
@@ -176,7 +162,7 @@ def _passages(session: Session, *, found: _Found, limit: int) -> list[Passage]:
     row_at = {(row.file_id, row.ordinal): row for row in rows}
     dense_ranks, text_ranks = ranks(dense), ranks(text)
     return [
-        _passage(row_at[place], score, dense_ranks.get(place), text_ranks.get(place))
+        _passage(row_at[place], score, (dense_ranks.get(place), text_ranks.get(place)), dense.get(place))
         for place, score in fused.items()
         if place in row_at
     ]
@@ -191,7 +177,7 @@ def reads(scripts: frozenset[str] | None, query: str) -> bool:
     return 2 * known >= len(letters)
 
 
-def _passage(row: Located, score: float, dense_rank: int | None, text_rank: int | None) -> Passage:
+def _passage(row: Located, score: float, ranks: tuple[int | None, int | None], cosine: float | None) -> Passage:
     return Passage(
         file_id=row.file_id,
         file_name=row.file_name,
@@ -201,9 +187,10 @@ def _passage(row: Located, score: float, dense_rank: int | None, text_rank: int 
         char_to=row.char_to,
         text=row.text,
         score=score,
-        dense_rank=dense_rank,
-        text_rank=text_rank,
+        dense_rank=ranks[0],
+        text_rank=ranks[1],
         context=row.context,
         page_label=row.page_label,
         ordinal=row.ordinal,
+        cosine=cosine,
     )

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from app.core.enums import Author, PassageMode, QueryBy, Surface
 from app.db.session import Database
+from app.rag.found import Passage
 from app.rag.merging import condensed
-from app.rag.retriever import Passage, Retriever
+from app.rag.retriever import Retriever
 from app.schemas.chat import Source
 from app.services import questions, whole_files
 from app.services.answering import Record, Spent
@@ -115,18 +116,25 @@ class Grounding:
         if not wanted.file_ids:
             return Grounded([], wanted.question, QueryBy.QUESTION)
         asked = await self._asked(wanted, by)
-        if wanted.chosen and by.generates and wanted.mode is PassageMode.AUTO:
-            room = whole_files.room_tokens(by.context_tokens)
-            whole = await self._db.query(partial(whole_files.whole, file_ids=wanted.file_ids, room=room))
-            if whole is not None:
-                return replace(asked, sources=whole, is_whole=True)
+        whole = await self._whole(wanted, by)
+        if whole is not None and not wanted.strict:
+            return replace(asked, sources=whole, is_whole=True)
         # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
-        any_passage = wanted.chosen and by.generates
+        any_passage = wanted.chosen and by.generates and not wanted.strict
         found = await self._retriever.search(
             wanted.user_id, asked.query, file_ids=wanted.file_ids, limit=CANDIDATES, related_only=not any_passage
         )
+        asked = replace(asked, text_only_files=found.text_only_files)
+        if whole is not None and found.passages:
+            return replace(asked, sources=whole, is_whole=True)
         passages = await self._db.query(partial(condensed, passages=found.passages, limit=PASSAGES))
-        return replace(asked, sources=numbered(passages), text_only_files=found.text_only_files)
+        return replace(asked, sources=numbered(passages))
+
+    async def _whole(self, wanted: Wanted, by: Answerer) -> list[Source] | None:
+        if not (wanted.chosen and by.generates and wanted.mode is PassageMode.AUTO):
+            return None
+        room = whole_files.room_tokens(by.context_tokens)
+        return await self._db.query(partial(whole_files.whole, file_ids=wanted.file_ids, room=room))
 
     async def _asked(self, wanted: Wanted, by: Answerer) -> Grounded:
         """The query, and by whom."""

@@ -10,9 +10,9 @@ from app.crud import chunks
 from app.db.models import Chunk, File, FilePage, User
 from app.db.session import Database
 from app.rag.duplicates import distinct
+from app.rag.found import Passage
 from app.rag.merging import MOST_CHUNKS, condensed, neighbours
 from app.rag.pages import Page
-from app.rag.retriever import Passage
 from app.rag.splitter import split
 
 FILE, OTHER = UUID(int=1), UUID(int=2)

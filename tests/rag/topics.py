@@ -83,6 +83,7 @@ class Library:
         name: str = "a.pdf",
         *,
         space: str = TopicEmbedder.fingerprint,
+        vectors: Vectors | None = None,
     ) -> UUID:
         key = uuid4()
         async with self.db.begin() as session:
@@ -100,7 +101,7 @@ class Library:
             )
             await session.flush()
             await chunks.add(session, [self.row(owner, key, n, text) for n, text in enumerate(texts)])
-        found = await TopicEmbedder().embed(texts, urgency="document")
+        found = await TopicEmbedder().embed(texts, urgency="document") if vectors is None else vectors
         await self.vectors.add(owner, key, range(len(texts)), found, space=space)
         return key
 

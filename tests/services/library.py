@@ -19,9 +19,10 @@ from app.crud import chunks, conversations, files, users
 from app.db.models import File
 from app.db.session import Database, Session
 from app.rag.base import Parser, Urgency, Vectors, VectorStore
+from app.rag.found import Passage
 from app.rag.pages import Page, ParseError
 from app.rag.parser import ChildParser
-from app.rag.retriever import Passage, Retriever
+from app.rag.retriever import Retriever
 from app.services.blobs import Blobs
 from app.services.documents import Documents
 from app.services.indexing import Index

@@ -1,0 +1,76 @@
+"""Whether a passage has to do with a question: the score floor of answers.
+
+score = (1 + f) / 2 * nearness + (1 - f / 2) * coverage, and at least 0.45 is related; so is a coverage of 0.6 alone.
+`f` is how well the embedder knows the question's words, so that words count for more where meaning is unsure. Nearness
+is the cosine, scaled so that the embedder's `related_from` is 0.25. Coverage is the share of the question's words that
+the passage has, weighed by their rarity, without words such as "how". By words alone, a coverage of 0.3 is related.
+Measured in docs/decisions/0015-passages.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from app.core.passages import spoken
+from app.crud import chunks
+from app.crud.stemmer import stem
+from app.crud.terms import MAX_QUERY_CHARS, MAX_QUERY_TERMS, MAX_TERM_CHARS, analyse, words
+from app.db.session import Session
+from app.rag.found import Passage
+from app.rag.function_words import DOCUMENTS, FUNCTION_WORDS, TASKS
+
+RELATED_FROM: Final = 0.45
+BY_WORDS_IN_HYBRID: Final = 0.6
+BY_WORDS_ALONE: Final = 0.3
+NEAR: Final = 0.25
+SAME_LETTERS: Final = 6  # at the beginning of two words make them one, where the stemmer does not know the language
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What is known of the search by meaning.
+
+    `at_most`: the cosine of passages that it did not find; None: they may have no vector at all.
+    """
+
+    related_from: float
+    familiarity: float
+    at_most: float | None
+
+
+def asks_for_all(query: str) -> bool:
+    """Whether it is about documents as a whole, in no words of theirs: "summarise the report"."""
+    said = set(words(query[:MAX_QUERY_CHARS])) - FUNCTION_WORDS
+    return bool(said & TASKS) and not said - TASKS - DOCUMENTS
+
+
+def related(session: Session, owner: UUID, query: str, found: Sequence[Passage], by: Meaning | None) -> list[Passage]:
+    """Those that have to do with the query, in their order. `by` None: they were found by words alone."""
+    if asks_for_all(query):
+        return list(found)
+    said = [word for word in words(query[:MAX_QUERY_CHARS]) if word not in FUNCTION_WORDS]
+    terms = list(dict.fromkeys(stem(word)[:MAX_TERM_CHARS] for word in said))[:MAX_QUERY_TERMS]
+    rarities = chunks.rarities(session, owner, terms)
+    return [passage for passage in found if _is_related(passage, _coverage(passage, rarities), by)]
+
+
+def _is_related(passage: Passage, coverage: float, by: Meaning | None) -> bool:
+    cosine = passage.cosine if passage.cosine is not None or by is None else by.at_most
+    if by is None or cosine is None:
+        return coverage >= BY_WORDS_ALONE
+    nearness = NEAR + (1 - NEAR) * (cosine - by.related_from) / max(1e-6, 1 - by.related_from)
+    score = (1 + by.familiarity) / 2 * max(0.0, nearness) + (1 - by.familiarity / 2) * coverage
+    return score >= RELATED_FROM or coverage >= BY_WORDS_IN_HYBRID
+
+
+def _coverage(passage: Passage, rarities: dict[str, float]) -> float:
+    """From 0 to 1; 0 for a question without words that carry a subject."""
+    has = set(analyse(spoken(passage.context, passage.text)))
+    beginnings = {term[:SAME_LETTERS] for term in has if len(term) >= SAME_LETTERS}
+    covered = sum(
+        rarity
+        for term, rarity in rarities.items()
+        if term in has or (len(term) >= SAME_LETTERS and term[:SAME_LETTERS] in beginnings)
+    )
+    return covered / (sum(rarities.values()) or 1.0)
