@@ -50,6 +50,7 @@ from app.services.llm.embedders import build_embedder
 from app.services.llm.local import NAME as LOCAL
 from app.services.llm.local import load_at_start
 from app.services.llm.pool import Pool
+from app.services.llm.rerankers import build_reranker
 from app.services.llm.store.folder import ModelFolder
 from app.services.llm.store.offer import Offers
 from app.services.llm.store.store import Store
@@ -155,7 +156,7 @@ class Lifespan:
             vectors = kept(stack, ChromaProcess(settings.storage.vectors_dir, prefix=settings.storage.collection_name))
             minilm, embedder = embedders(stack, settings, pool)
             index = Index(embedder, embedder, vectors, patience_s=settings.documents.embedding_wait_s)
-            retriever = Retriever(db, embedder=embedder, vectors=vectors)
+            retriever = Retriever(db, embedder=embedder, vectors=vectors, reranker=build_reranker(settings.llm, pool))
             grounding = Grounding(db, pool, retriever, record=Spending(db), query_rewrite=settings.chat.query_rewrite)
             events, blobs, replica = UserEvents(), Blobs(folder / "files"), data_folder.replica_name(folder)
             jobs = Jobs(jobs_url(settings), db=db, replica=replica, alone=db.is_sqlite)

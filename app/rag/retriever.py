@@ -15,10 +15,11 @@ from app.crud import chunks
 from app.crud.bm25 import Place
 from app.crud.chunks import Located
 from app.db.session import Database, Session
-from app.rag.base import Embedder, VectorStore
+from app.rag.base import Embedder, Reranker, VectorStore
 from app.rag.found import Passage
 from app.rag.fusion import fuse, ranks
 from app.rag.relatedness import Meaning, related
+from app.rag.reranking import RERANKED, reranked
 
 TOP = 100  # of each half
 MAX_LETTERS = 1000
@@ -41,8 +42,15 @@ class Retrieved:
 class Retriever:
     """Searches the ready files of one user. Without an embedder or a vector store it searches by words alone."""
 
-    def __init__(self, db: Database, *, embedder: Embedder | None, vectors: VectorStore | None) -> None:
-        self._db, self._embedder, self._vectors = db, embedder, vectors
+    def __init__(
+        self,
+        db: Database,
+        *,
+        embedder: Embedder | None,
+        vectors: VectorStore | None,
+        reranker: Reranker | None = None,
+    ) -> None:
+        self._db, self._embedder, self._vectors, self._reranker = db, embedder, vectors, reranker
 
     async def search(
         self,
@@ -60,7 +68,7 @@ class Retriever:
 
         Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
         """
-        space = await self._space(mode, query)
+        space, wished = await self._space(mode, query), mode
         scope = await self._db.query(partial(chunks.searchable, owner=owner, file_ids=file_ids, space=space))
         if space is None or (mode is SearchMode.HYBRID and scope.total == scope.strange > 0):
             mode = SearchMode.TEXT
@@ -77,7 +85,11 @@ class Retriever:
             case SearchMode.HYBRID:
                 dense, text = await asyncio.gather(self._by_meaning_if_possible(asked), self._by_words(asked))
         found = _Found(owner, dense, text, self._share(query) if dense and text else 0.5)
-        passages = await self._db.query(partial(_passages, found=found, limit=limit))
+        judge = self._reranker if wished is SearchMode.HYBRID else None
+        most = max(limit, RERANKED) if judge is not None else limit
+        passages = await self._db.query(partial(_passages, found=found, limit=most))
+        if judge is not None:
+            passages = (await reranked(judge, query, passages))[:limit]
         if related_only:
             meaning = self._meaning(query, dense, has_others=scope.strange > 0)
             passages = await self._db.query(partial(related, owner=owner, query=query, found=passages, by=meaning))
