@@ -10,6 +10,7 @@ from app.core.enums import Author, PassageMode, QueryBy, Surface
 from app.db.session import Database
 from app.rag.found import Passage
 from app.rag.merging import condensed
+from app.rag.relatedness import asks_for_all
 from app.rag.retriever import Retriever
 from app.schemas.chat import Source
 from app.services import questions, whole_files
@@ -117,7 +118,7 @@ class Grounding:
             return Grounded([], wanted.question, QueryBy.QUESTION)
         asked = await self._asked(wanted, by)
         whole = await self._whole(wanted, by)
-        if whole is not None and not wanted.strict:
+        if whole is not None and (not wanted.strict or asks_for_all(wanted.question)):
             return replace(asked, sources=whole, is_whole=True)
         # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
         any_passage = wanted.chosen and by.generates and not wanted.strict

@@ -66,17 +66,24 @@ class _Heard:
 
 
 async def rewrite(
-    pool: Pool, at: tuple[Source, str | None], user_id: UUID, question: str, history: Sequence[PastTurn]
+    pool: Pool,
+    at: tuple[Source, str | None],
+    user_id: UUID,
+    question: str,
+    history: Sequence[PastTurn],
+    *,
+    timeout_s: float = TIMEOUT_S,
 ) -> Rewritten | None:
     """None: no model was asked. Never raises an AppError."""
     source, model = at
     heard, request = _Heard(source, model or source.default_model), _request(question, history, model)
     try:
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             await pool.generate(source, request, heard, Ticket(user_id))
         query = accepted("".join(heard.text), question, history)
     except (AppError, TimeoutError) as error:
-        logger.info("the question could not be put in full: {}", error or f"no answer within {TIMEOUT_S:g} s")
+        reason = str(error) or f"no answer within {timeout_s:g} s"
+        logger.info("the question could not be put in full: {}", reason)
         query = None
     if not heard.is_asked:
         return None
