@@ -97,7 +97,7 @@ def add(session: Session, usage: Usage) -> None:
         "failed": int(usage.is_failed),
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
-        "estimated": int(usage.is_estimated),
+        "estimated": int(usage.is_estimated and usage.messages > 0),
         "cost": usage.cost,
     }
     session.execute(_ADD[session.get_bind().dialect.name], values)

@@ -1,9 +1,9 @@
 """Whether a passage has to do with a question: the score floor of answers.
 
-score = (1 + f) / 2 * nearness + (1 - f / 2) * coverage, and at least 0.45 is related; so is a coverage of 0.6 alone.
+score = (1 + f) / 2 * nearness + (1 - f / 2) * coverage, and what reaches the floor is related; so is a coverage of 0.6.
 `f` is how well the embedder knows the question's words, so that words count for more where meaning is unsure. Nearness
 is the cosine, scaled so that the embedder's `related_from` is 0.25. Coverage is the share of the question's words that
-the passage has, weighed by their rarity, without words such as "how". By words alone, a coverage of 0.3 is related.
+the passage has, weighed by their rarity, without words such as "how".
 Measured in docs/decisions/0015-passages.md.
 """
 
@@ -20,11 +20,21 @@ from app.db.session import Session
 from app.rag.found import Passage
 from app.rag.function_words import DOCUMENTS, FUNCTION_WORDS, TASKS
 
-RELATED_FROM: Final = 0.45
-BY_WORDS_IN_HYBRID: Final = 0.6
-BY_WORDS_ALONE: Final = 0.3
+COVERED: Final = 0.6
 NEAR: Final = 0.25
 SAME_LETTERS: Final = 6  # at the beginning of two words make them one, where the stemmer does not know the language
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What a passage's score must reach, and what its coverage must when it was found by words alone."""
+
+    score: float
+    coverage: float
+
+
+RELATED: Final = Floor(0.4, 0.25)  # rather a passage too many than none
+STRICT: Final = Floor(0.5, 0.35)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +55,25 @@ def asks_for_all(query: str) -> bool:
     return bool(said & TASKS) and not said - TASKS - DOCUMENTS
 
 
-def related(session: Session, owner: UUID, query: str, found: Sequence[Passage], by: Meaning | None) -> list[Passage]:
+def related(
+    session: Session, owner: UUID, query: str, found: Sequence[Passage], by: Meaning | None, floor: Floor
+) -> list[Passage]:
     """Those that have to do with the query, in their order. `by` None: they were found by words alone."""
     if asks_for_all(query):
         return list(found)
     said = [word for word in words(query[:MAX_QUERY_CHARS]) if word not in FUNCTION_WORDS]
     terms = list(dict.fromkeys(stem(word)[:MAX_TERM_CHARS] for word in said))[:MAX_QUERY_TERMS]
     rarities = chunks.rarities(session, owner, terms)
-    return [passage for passage in found if _is_related(passage, _coverage(passage, rarities), by)]
+    return [passage for passage in found if _is_related(passage, _coverage(passage, rarities), by, floor)]
 
 
-def _is_related(passage: Passage, coverage: float, by: Meaning | None) -> bool:
+def _is_related(passage: Passage, coverage: float, by: Meaning | None, floor: Floor) -> bool:
     cosine = passage.cosine if passage.cosine is not None or by is None else by.at_most
     if by is None or cosine is None:
-        return coverage >= BY_WORDS_ALONE
+        return coverage >= floor.coverage
     nearness = NEAR + (1 - NEAR) * (cosine - by.related_from) / max(1e-6, 1 - by.related_from)
     score = (1 + by.familiarity) / 2 * max(0.0, nearness) + (1 - by.familiarity / 2) * coverage
-    return score >= RELATED_FROM or coverage >= BY_WORDS_IN_HYBRID
+    return score >= floor.score or coverage >= COVERED
 
 
 def _coverage(passage: Passage, rarities: dict[str, float]) -> float:

@@ -18,7 +18,7 @@ from app.db.session import Database, Session
 from app.rag.base import Embedder, Reranker, VectorStore
 from app.rag.found import Passage
 from app.rag.fusion import fuse, ranks
-from app.rag.relatedness import Meaning, related
+from app.rag.relatedness import Floor, Meaning, related
 from app.rag.reranking import RERANKED, reranked
 
 TOP = 100  # of each half
@@ -60,11 +60,11 @@ class Retriever:
         file_ids: Sequence[UUID] | None,
         limit: int = 10,
         mode: SearchMode = SearchMode.HYBRID,
-        related_only: bool = False,
+        floor: Floor | None = None,
     ) -> Retrieved:
         """`file_ids` None: all files of the owner. Hybrid becomes text when the embedder cannot help with this query.
 
-        Meaning always finds something. `related_only` leaves out what has little to do with the query: see `related`.
+        Meaning always finds something. `floor` leaves out what has little to do with the query: see `related`.
 
         Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
         """
@@ -90,9 +90,10 @@ class Retriever:
         passages = await self._db.query(partial(_passages, found=found, limit=most))
         if judge is not None:
             passages = (await reranked(judge, query, passages))[:limit]
-        if related_only:
+        if floor is not None:
             meaning = self._meaning(query, dense, has_others=scope.strange > 0)
-            passages = await self._db.query(partial(related, owner=owner, query=query, found=passages, by=meaning))
+            work = partial(related, owner=owner, query=query, found=passages, by=meaning, floor=floor)
+            passages = await self._db.query(work)
         return Retrieved(passages, SearchMode.TEXT if dense is None else mode, scope.strange)
 
     async def _space(self, mode: SearchMode, query: str) -> str | None:

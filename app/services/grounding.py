@@ -10,7 +10,7 @@ from app.core.enums import Author, PassageMode, QueryBy, Surface
 from app.db.session import Database
 from app.rag.found import Passage
 from app.rag.merging import condensed
-from app.rag.relatedness import asks_for_all
+from app.rag.relatedness import RELATED, STRICT, asks_for_all
 from app.rag.retriever import Retriever
 from app.schemas.chat import Source
 from app.services import questions, whole_files
@@ -121,9 +121,10 @@ class Grounding:
         if whole is not None and (not wanted.strict or asks_for_all(wanted.question)):
             return replace(asked, sources=whole, is_whole=True)
         # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
-        any_passage = wanted.chosen and by.generates and not wanted.strict
+        any_passage = wanted.chosen and by.generates
+        floor = STRICT if wanted.strict else None if any_passage else RELATED
         found = await self._retriever.search(
-            wanted.user_id, asked.query, file_ids=wanted.file_ids, limit=CANDIDATES, related_only=not any_passage
+            wanted.user_id, asked.query, file_ids=wanted.file_ids, limit=CANDIDATES, floor=floor
         )
         asked = replace(asked, text_only_files=found.text_only_files)
         if whole is not None and found.passages:

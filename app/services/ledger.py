@@ -27,7 +27,7 @@ GROUNDED: Final = (
 NOTHING_FOUND: Final = (
     " The user's documents were searched and no passage matches the question. Say so before you answer."
 )
-NOT_THERE: Final = "*This is not in your documents: nothing in them matches the question.*\n\n"
+NOT_THERE: Final = "*This is not in your documents: nothing in them matches this question.*\n\n"
 STRICT: Final = " Use nothing but the passages: what they do not say, you do not know."
 CUT: Final = " The files are too long for you: the passages end before they do. Say so when it matters."
 CONTINUE: Final = "Go on with your last answer exactly where it stopped, without repeating any of it."
