@@ -16,21 +16,25 @@ from app.crud.users import SignIn
 from app.rag.retriever import Retriever
 from app.services.accounts import Accounts
 from app.services.chat import ChatService
+from app.services.collections import Collections
 from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
+from app.services.fetching import Fetcher
+from app.services.golden import Golden
 from app.services.keys import KEY_PREFIX, Keys
 from app.services.llm.store.offer import Offers
 from app.services.models import Models
 from app.services.pulls import Pulls
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
+from app.services.tags import FileTags
 from app.services.usage import UsageFigures
 
 
 class FromState:
-    """What the lifespan built under this name: see `State` in `app/main.py`."""
+    """What the lifespan built under this name: see `State` in `app/api/state.py`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -46,7 +50,11 @@ ChatDep = Annotated[ChatService, Depends(FromState("chat"))]
 CompletionsDep = Annotated[Completions, Depends(FromState("completions"))]
 StoredDep = Annotated[StoredCompletions, Depends(FromState("stored_completions"))]
 EmbeddingsDep = Annotated[TextEmbeddings, Depends(FromState("embeddings"))]
+FetcherDep = Annotated[Fetcher, Depends(FromState("fetcher"))]
+GoldenDep = Annotated[Golden, Depends(FromState("golden"))]
 DocumentsDep = Annotated[Documents, Depends(FromState("documents"))]
+CollectionsDep = Annotated[Collections, Depends(FromState("collections"))]
+TagsDep = Annotated[FileTags, Depends(FromState("tags"))]
 RetrieverDep = Annotated[Retriever, Depends(FromState("retriever"))]
 UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]
 PullsDep = Annotated[Pulls, Depends(FromState("pulls"))]

@@ -18,6 +18,14 @@ class Scope(StrEnum):
     STATS = "stats"
 
 
+class Access(StrEnum):
+    """What somebody may do with a collection."""
+
+    READ = "read"
+    WRITE = "write"
+    OWNER = "owner"
+
+
 class Surface(StrEnum):
     """By which door an answer was asked for."""
 

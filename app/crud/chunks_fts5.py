@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.crud import bm25
 from app.crud.bm25 import Scored
+from app.crud.scope import Reach
 
 MARK_CHARS = 8
 ADD = text("INSERT INTO chunks_fts (rowid, words) VALUES (:id, :words)")
@@ -27,13 +28,19 @@ SEARCH = text("""
         SELECT found.doc AS id, asked.value AS weight, count(*) AS frequency
         FROM json_each(:weights) AS asked CROSS JOIN chunks_fts_terms AS found ON found.term = asked.key
         GROUP BY asked.key, found.doc
+    ), spans AS MATERIALIZED (
+        SELECT value ->> 0 AS file, value ->> 1 AS first, value ->> 2 AS last FROM json_each(:spans)
     )
     SELECT chunks.file_id, chunks.ordinal, sum(
         weight * frequency * (:k1 + 1) / (frequency + :k1 * (1 - :b + :b * chunks.terms / :mean_terms))
     ) AS score
     FROM hits CROSS JOIN chunks ON chunks.id = hits.id CROSS JOIN files ON files.id = chunks.file_id
     WHERE chunks.user_id = :owner AND files.status = 'ready'
-        AND (:files IS NULL OR chunks.file_id IN (SELECT value FROM json_each(:files)))
+        AND (
+            :files IS NULL OR chunks.file_id IN (SELECT value FROM json_each(:files)) OR EXISTS (
+                SELECT 1 FROM spans WHERE spans.file = chunks.file_id AND chunks.ordinal BETWEEN first AND last
+            )
+        )
     GROUP BY chunks.id ORDER BY score DESC, chunks.id LIMIT :limit
 """)
 COUNT = text("SELECT count(*) FROM chunks JOIN chunks_fts ON chunks_fts.rowid = chunks.id WHERE chunks.file_id = :file")
@@ -57,19 +64,20 @@ def document_frequencies(session: Session, owner: UUID, terms: Sequence[str]) ->
 
 def search(
     session: Session,
-    owner: UUID,
+    reach: Reach,
     weights: Mapping[str, float],
     *,
     mean_terms: float,
-    file_ids: Sequence[UUID] | None,
     limit: int,
 ) -> list[Scored]:
     """Chunks of ready files with their scores, best first."""
-    mark = _mark(owner)
+    mark = _mark(reach.owner)
+    spans = [[file_id.hex, first, last] for file_id, found in reach.spans.items() for first, last in found]
     values = {
         "weights": json.dumps({mark + term: weight for term, weight in weights.items()}),
-        "files": None if file_ids is None else json.dumps([file_id.hex for file_id in file_ids]),
-        "owner": owner.hex,
+        "files": None if reach.file_ids is None else json.dumps([file_id.hex for file_id in reach.file_ids]),
+        "spans": json.dumps(spans),
+        "owner": reach.owner.hex,
         "mean_terms": mean_terms,
         "k1": bm25.K1,
         "b": bm25.B,

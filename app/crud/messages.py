@@ -44,6 +44,7 @@ class NewMessage:
     created_at: datetime
     model_source: str | None = None
     model: str | None = None
+    scope: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.enums import FileStatus
+from app.crud.sharing import READABLE_FILE
 from app.db.models import File, FilePage
 
 SEPARATOR = "\f"  # between the pages of a file
@@ -36,15 +37,17 @@ class PageText:
     text: str
 
 
-def of_spans(session: Session, spans: Sequence[Span]) -> dict[Span, str]:
-    """The text of each span whose pages are stored. Spans are of passages that a search with rights has given."""
+def of_spans(session: Session, reader: UUID, spans: Sequence[Span]) -> dict[Span, str]:
+    """The text of each span whose pages are stored, of files that the reader may read at this moment."""
     on = [
         and_(FilePage.file_id == span.file_id, FilePage.number.between(span.page_from, span.page_to)) for span in spans
     ]
     rows = session.execute(
         select(FilePage.file_id, FilePage.number, FilePage.char_from, FilePage.text)
-        .where(or_(*on))
-        .order_by(FilePage.file_id, FilePage.number)
+        .join(File, File.id == FilePage.file_id)
+        .where(or_(*on), READABLE_FILE)
+        .order_by(FilePage.file_id, FilePage.number),
+        {"reader": reader},
     ).all()
     texts: dict[Span, str] = {}
     for span in spans:
@@ -72,12 +75,13 @@ def total_chars(session: Session, file_ids: Sequence[UUID]) -> int:
     return int(session.scalar(ends) or 0)
 
 
-def of_files(session: Session, file_ids: Sequence[UUID]) -> list[PageText]:
-    """All pages with text of those files that are ready, file by file in the given order."""
+def of_files(session: Session, reader: UUID, file_ids: Sequence[UUID]) -> list[PageText]:
+    """All pages with text of those files that are ready and that the reader may read, in the given order."""
     rows = session.execute(
         select(FilePage.file_id, File.name, FilePage.number, FilePage.label, FilePage.char_from, FilePage.text)
         .join(File, File.id == FilePage.file_id)
-        .where(File.id.in_(file_ids), File.status == FileStatus.READY)
+        .where(File.id.in_(file_ids), File.status == FileStatus.READY, READABLE_FILE),
+        {"reader": reader},
     ).all()
     order = {file_id: place for place, file_id in enumerate(file_ids)}
     pages = [PageText(*row) for row in rows if row.text.strip()]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
+from uuid import UUID
 
 from app.crud import page_texts
 from app.crud.page_texts import Span
@@ -16,14 +17,14 @@ MOST_CHUNKS: Final = 3  # in one passage: a longer one could not be cited exactl
 ACROSS_PAGES: Final = 0.5  # of the better one's score
 
 
-def condensed(session: Session, passages: Sequence[Passage], limit: int) -> list[Passage]:
+def condensed(session: Session, reader: UUID, passages: Sequence[Passage], limit: int) -> list[Passage]:
     """The best `limit` chunks that say something new, neighbours merged, best first.
 
     For every passage, `text == full[char_from:char_to]`, `full` being the pages of its file joined by a form feed.
     """
     groups = neighbours(distinct(passages, limit))
     spans = [_span(group) for group in groups if len(group) > 1]
-    texts = page_texts.of_spans(session, spans) if spans else {}
+    texts = page_texts.of_spans(session, reader, spans) if spans else {}
     merged: list[Passage] = []
     for group in groups:
         text = texts.get(_span(group)) if len(group) > 1 else None

@@ -56,14 +56,17 @@ def asks_for_all(query: str) -> bool:
 
 
 def related(
-    session: Session, owner: UUID, query: str, found: Sequence[Passage], by: Meaning | None, floor: Floor
+    session: Session, owners: Sequence[UUID], query: str, found: Sequence[Passage], by: Meaning | None, floor: Floor
 ) -> list[Passage]:
-    """Those that have to do with the query, in their order. `by` None: they were found by words alone."""
+    """Those that have to do with the query, in their order. `by` None: they were found by words alone.
+
+    How rare a word is, the libraries of `owners` say.
+    """
     if asks_for_all(query):
         return list(found)
     said = [word for word in words(query[:MAX_QUERY_CHARS]) if word not in FUNCTION_WORDS]
     terms = list(dict.fromkeys(stem(word)[:MAX_TERM_CHARS] for word in said))[:MAX_QUERY_TERMS]
-    rarities = chunks.rarities(session, owner, terms)
+    rarities = chunks.rarities(session, owners, terms)
     return [passage for passage in found if _is_related(passage, _coverage(passage, rarities), by, floor)]
 
 

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from heapq import nlargest
 from uuid import UUID
 
 from loguru import logger
@@ -12,14 +13,17 @@ from loguru import logger
 from app.core.enums import SearchMode
 from app.core.errors import AppError, ModelUnavailable
 from app.crud import chunks
-from app.crud.bm25 import Place
+from app.crud.bm25 import Place, Scored
 from app.crud.chunks import Located
+from app.crud.scope import Reach, Scope
 from app.db.session import Database, Session
-from app.rag.base import Embedder, Reranker, VectorStore
+from app.rag.base import Embedder, Hit, Reranker, VectorStore
 from app.rag.found import Passage
 from app.rag.fusion import fuse, ranks
 from app.rag.relatedness import Floor, Meaning, related
 from app.rag.reranking import RERANKED, reranked
+
+__all__ = ["Passage", "Retrieved", "Retriever", "reads"]
 
 TOP = 100  # of each half
 MAX_LETTERS = 1000
@@ -40,7 +44,7 @@ class Retrieved:
 
 
 class Retriever:
-    """Searches the ready files of one user. Without an embedder or a vector store it searches by words alone."""
+    """Searches the ready files that a user may read. Without an embedder or vectors it searches by words alone."""
 
     def __init__(
         self,
@@ -54,27 +58,28 @@ class Retriever:
 
     async def search(
         self,
-        owner: UUID,
+        reader: UUID,
         query: str,
         *,
-        file_ids: Sequence[UUID] | None,
+        scope: Scope | None,
         limit: int = 10,
         mode: SearchMode = SearchMode.HYBRID,
         floor: Floor | None = None,
     ) -> Retrieved:
-        """`file_ids` None: all files of the owner. Hybrid becomes text when the embedder cannot help with this query.
+        """`scope` None: all files of the reader's own. What he may not read at this moment is never found, whatever the
+        scope names. Hybrid becomes text when the embedder cannot help with this query.
 
         Meaning always finds something. `floor` leaves out what has little to do with the query: see `related`.
 
         Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
         """
         space, wished = await self._space(mode, query), mode
-        scope = await self._db.query(partial(chunks.searchable, owner=owner, file_ids=file_ids, space=space))
-        if space is None or (mode is SearchMode.HYBRID and scope.total == scope.strange > 0):
+        reached = await self._db.query(partial(chunks.searchable, reader=reader, scope=scope, space=space))
+        if space is None or (mode is SearchMode.HYBRID and reached.total == reached.strange > 0):
             mode = SearchMode.TEXT
-        if scope.file_ids == [] or not query.strip():
-            return Retrieved([], mode, scope.strange)
-        asked = _Asked(owner, query, scope.file_ids, space or "")
+        if not reached.reaches or not query.strip():
+            return Retrieved([], mode, reached.strange)
+        asked = _Asked(query, reached.reaches, space or "")
         dense: dict[Place, float] | None = None
         text: dict[Place, float] | None = None
         match mode:
@@ -84,17 +89,18 @@ class Retriever:
                 dense = await self._by_meaning(asked)
             case SearchMode.HYBRID:
                 dense, text = await asyncio.gather(self._by_meaning_if_possible(asked), self._by_words(asked))
-        found = _Found(owner, dense, text, self._share(query) if dense and text else 0.5)
+        found = _Found(reader, dense, text, self._share(query) if dense and text else 0.5)
         judge = self._reranker if wished is SearchMode.HYBRID else None
         most = max(limit, RERANKED) if judge is not None else limit
         passages = await self._db.query(partial(_passages, found=found, limit=most))
         if judge is not None:
             passages = (await reranked(judge, query, passages))[:limit]
         if floor is not None:
-            meaning = self._meaning(query, dense, has_others=scope.strange > 0)
-            work = partial(related, owner=owner, query=query, found=passages, by=meaning, floor=floor)
+            owners = [reach.owner for reach in reached.reaches]
+            meaning = self._meaning(query, dense, has_others=reached.strange > 0)
+            work = partial(related, owners=owners, query=query, found=passages, by=meaning, floor=floor)
             passages = await self._db.query(work)
-        return Retrieved(passages, SearchMode.TEXT if dense is None else mode, scope.strange)
+        return Retrieved(passages, SearchMode.TEXT if dense is None else mode, reached.strange)
 
     async def _space(self, mode: SearchMode, query: str) -> str | None:
         """Whose vectors the query can be compared with. None: words alone. Raises ModelUnavailable for dense alone."""
@@ -124,12 +130,19 @@ class Retriever:
         if self._embedder is None or self._vectors is None:
             return {}
         vector = (await self._embedder.embed([asked.query], urgency="query"))[0]
-        hits = await self._vectors.query(asked.owner, vector, asked.file_ids, TOP, space=asked.space)
-        return {(hit.file_id, hit.ordinal): hit.score for hit in hits}
+        hits: list[Hit] = []
+        for reach in asked.reaches:
+            hits += await self._vectors.query(
+                reach.owner, vector, reach.file_ids, TOP, space=asked.space, spans=reach.spans
+            )
+        best = nlargest(TOP, hits, key=lambda hit: hit.score)
+        return {(hit.file_id, hit.ordinal): hit.score for hit in best}
 
     async def _by_words(self, asked: "_Asked") -> dict[Place, float]:
-        search = partial(chunks.search_text, owner=asked.owner, query=asked.query, file_ids=asked.file_ids, limit=TOP)
-        return dict(await self._db.query(search))
+        hits: list[Scored] = []
+        for reach in asked.reaches:
+            hits += await self._db.query(partial(chunks.search_text, reach=reach, query=asked.query, limit=TOP))
+        return dict(nlargest(TOP, hits, key=lambda hit: hit[1]))
 
     def _meaning(self, query: str, dense: dict[Place, float] | None, *, has_others: bool) -> Meaning | None:
         if self._embedder is None or not dense:
@@ -148,11 +161,10 @@ class Retriever:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """`space`: whose vectors are searched. `file_ids` None: all files of the owner."""
+    """`reaches`: what is searched of each owner. `space`: whose vectors are."""
 
-    owner: UUID
     query: str
-    file_ids: list[UUID] | None
+    reaches: Sequence[Reach]
     space: str
 
 
@@ -160,18 +172,18 @@ class _Asked:
 class _Found:
     """Scores of each half, None where it was not searched, and the dense half's share of the sum."""
 
-    owner: UUID
+    reader: UUID
     dense: dict[Place, float] | None
     text: dict[Place, float] | None
     share: float
 
 
 def _passages(session: Session, *, found: _Found, limit: int) -> list[Passage]:
-    """Fuses the halves. A vector whose chunk is not in a ready file any more is passed over."""
+    """Fuses the halves. A chunk that is not in a ready file any more, or may not be read any more, is passed over."""
     dense, text = found.dense or {}, found.text or {}
     halves = [(weight, half) for weight, half in ((found.share, dense), (1 - found.share, text)) if half]
     fused = fuse(halves)
-    rows = chunks.by_places(session, found.owner, list(fused)[:limit]) if fused else []
+    rows = chunks.by_places(session, found.reader, list(fused)[:limit]) if fused else []
     row_at = {(row.file_id, row.ordinal): row for row in rows}
     dense_ranks, text_ranks = ranks(dense), ranks(text)
     return [

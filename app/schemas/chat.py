@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from app.core.enums import CountedBy, FinishReason, PassageMode, Stage
 from app.schemas.base import Answer, Body, Text
 from app.schemas.messages import MessageOut
+from app.schemas.tags import TagFilter
 
 
 class ChatRequest(Body):
@@ -26,8 +27,8 @@ class ChatRequest(Body):
     model_source: Text | None = Field(None, max_length=64, description="openai, passages or a configured row's name")
     model: Text | None = Field(None, max_length=200, description="a model's name at that source")
     file_ids: list[UUID] | None = Field(None, max_length=1000, description="search these files alone")
-    collection_ids: list[UUID] | None = Field(None, max_length=100)
-    tags: dict[str, list[str]] | None = None
+    collection_ids: list[UUID] | None = Field(None, max_length=100, description="search the files of these too")
+    tags: TagFilter | None = None
     use_rag: bool = Field(True, description="false: no passages")
     strict: bool = Field(False, description="answer from passages, or say that the documents do not have it")
     mode: PassageMode = Field(

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.core.enums import FileStatus, PageState, SearchMode
+from app.core.enums import Access, FileStatus, PageState, SearchMode
 from app.schemas.base import Answer, Body, Stamped, Text
+from app.schemas.tags import TagFilter, TagMap
 
 
 class FileError(Answer):
@@ -24,8 +25,12 @@ class FileOut(Stamped):
     chunks_done: int
     error: FileError | None
     conversation_id: UUID | None
-    tags: dict[str, object]
+    tags: dict[str, object] = Field(description="of the whole file: {key: value or [values]}")
+    page_tags: list[dict[str, object]] = Field(default_factory=list, description="[{pages, tags}]")
+    sha256: str = Field(description="of its bytes")
+    source_url: str | None = Field(None, description="where it came from, if that is known")
     attempt: int
+    access: Access = Field(Access.OWNER, description="read: it is another's, in a collection shared with you")
     needs_reindex: bool = Field(
         False, description="ready, but another model embedded it: found by words alone until it is retried"
     )
@@ -36,7 +41,21 @@ class UploadForm(BaseModel):
 
     file: bytes = Field(description="the file itself, with its name", json_schema_extra={"format": "binary"})
     conversation_id: UUID | None = Field(None, description="absent: the file belongs to the user's library")
+    collection_id: UUID | None = Field(None, description="a collection that you may write, to put the file in")
     tags: str | None = Field(None, description="a JSON object", examples=['{"subject": "math", "grade": 5}'])
+    page_tags: str | None = Field(
+        None, description="a JSON list", examples=['[{"pages": "12-40", "tags": {"grade": ["5", "6"]}}]']
+    )
+    source_url: str | None = Field(None, max_length=2000, description="where it came from, to find it again by that")
+
+
+class UrlUpload(Body):
+    """A document by its address."""
+
+    url: Text = Field(min_length=1, max_length=2000, examples=["https://example.com/report.pdf"])
+    conversation_id: UUID | None = Field(None, description="absent: the file belongs to the user's library")
+    collection_id: UUID | None = Field(None, description="a collection that you may write, to put the file in")
+    tags: TagMap = Field(default_factory=dict)
 
 
 class PageOut(Answer):
@@ -56,8 +75,8 @@ class SearchRequest(Body):
     limit: int = Field(10, ge=1, le=100)
     mode: SearchMode = SearchMode.HYBRID
     file_ids: list[UUID] | None = Field(None, max_length=1000)
-    collection_ids: list[UUID] | None = Field(None, max_length=100)
-    tags: dict[str, list[str]] | None = None
+    collection_ids: list[UUID] | None = Field(None, max_length=100, description="search the files of these too")
+    tags: TagFilter | None = None
 
 
 class SearchHit(Answer):

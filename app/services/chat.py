@@ -189,8 +189,6 @@ class ChatService:
                 "text as a file instead",
                 details={"max_message_chars": self._max_message_chars},
             )
-        if request.collection_ids or request.tags:
-            raise ValidationFailed("collection_ids and tags cannot narrow a question yet; name files with file_ids")
 
 
 def _store(session: Session, *, asked: Asked, key: str | None) -> Turn | Started:

@@ -5,7 +5,7 @@ A prompt is never cut. What does not fit is refused with both figures.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -16,11 +16,12 @@ from msgspec import Raw
 from app.core.enums import Author, CountedBy, PassageMode, Surface
 from app.core.errors import AppError, Conflict, ContextOverflow, ModelUnavailable, NotFound, ValidationFailed
 from app.crud import scope
+from app.crud.scope import Wanted
 from app.db.session import Database
 from app.schemas.chat import Source as Passage
 from app.services import ledger
 from app.services.answering import Answering, Order, Record
-from app.services.grounding import Answerer, Grounded, Grounding, Wanted, passage_texts
+from app.services.grounding import Answerer, Grounded, Grounding, Need, passage_texts
 from app.services.ledger import PastTurn
 from app.services.llm.base import CountsTokens, Generation, Options, Turn
 from app.services.llm.pool import Pool
@@ -35,14 +36,17 @@ NO_MESSAGE: Final = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request. `written` are the turns as the client wrote them. `use_rag` without `file_ids`: the whole library."""
+    """A request. `written` are the turns as the client wrote them.
+
+    `use_rag` without any files, collections or tags: the whole library.
+    """
 
     model: str
     turns: list[Turn]
     written: list[Raw]
     options: Options
     use_rag: bool = False
-    file_ids: Sequence[UUID] | None = None
+    wanted: Wanted = field(default_factory=Wanted)
     strict: bool = False
     mode: PassageMode = PassageMode.AUTO
     store: bool = False
@@ -105,24 +109,22 @@ class Completions:
         """
         if not asked.use_rag:
             return None
-        search = partial(scope.searched, owner=user_id, conversation_id=None, file_ids=asked.file_ids)
-        try:
-            found = await self._db.query(search)
-        except (NotFound, Conflict) as error:
-            error.details["param"] = "file_ids"
-            raise
         turns, at = asked.turns, asked.question_at
-        wanted = Wanted(
+        try:
+            found = await self._db.query(partial(scope.searched, reader=user_id, wanted=asked.wanted))
+        except (NotFound, Conflict) as error:
+            error.details["param"] = "collection_ids" if "collection" in error.message else "file_ids"
+            raise
+        need = Need(
             user_id,
             turns[at].text,
-            found.file_ids,
-            found.chosen,
+            found,
             history=[PastTurn(NO_MESSAGE, AUTHORS[t.role], t.text) for t in turns[:at] if t.role in AUTHORS],
             mode=asked.mode,
             strict=asked.strict,
             surface=Surface.OPENAI,
         )
-        grounded = await self._grounding.find(wanted, by)
+        grounded = await self._grounding.find(need, by)
         left = by.context_tokens - ledger.answer_tokens(by.context_tokens, asked.options.limit)
         left -= _estimate(turns) + ledger.cost(ledger.SYSTEM + ledger.GROUNDED + ledger.STRICT + ledger.CUT)
         room = left if grounded.is_whole else left // ledger.PASSAGE_SHARE

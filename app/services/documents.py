@@ -5,7 +5,7 @@ to do. A deleted file's row goes first: from then on nothing finds it, whatever 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -16,10 +16,13 @@ from loguru import logger
 
 from app.core.enums import FileStatus
 from app.core.errors import Conflict, NotFound, ValidationFailed
+from app.core.tags import placed
 from app.crud import chunks as chunk_rows
-from app.crud import files, runs, scope
+from app.crud import collections, files, runs, scope
 from app.crud.ownership import get_owned
-from app.db.models import Conversation, File, FilePage
+from app.crud.scope import Scope, Wanted
+from app.crud.sharing import get_own_file, get_readable
+from app.db.models import Conversation, File, FilePage, FileTag
 from app.db.session import AsyncSession, Database
 from app.services.blobs import BlobKey, Blobs, Stored
 from app.services.ingestion import Ingestion, job_id
@@ -41,7 +44,7 @@ class Leaf:
 
 
 class Documents:
-    """Every method names the owner: another user's file is not found."""
+    """Every method names who asks: what he may not read is not found. Whoever a file is shared with may only look."""
 
     def __init__(
         self, *, db: Database, blobs: Blobs, jobs: Jobs, ingestion: Ingestion, progress: FileProgress, limits: Limits
@@ -99,10 +102,14 @@ class Documents:
                 await get_owned(session, Conversation, fields.conversation_id, file.user_id)
             self.limits.check_room(used_bytes=await files.used_bytes(session), more_bytes=stored.size_bytes)
             file.conversation_id = fields.conversation_id
-            file.tags = dict(fields.tags)
+            file.source_url = fields.source_url
+            file.tag_rows = [FileTag(**tag._asdict()) for tag in placed(fields.tags, fields.page_tags)]
             file.size_bytes, file.sha256 = stored.size_bytes, stored.sha256
             file.status = FileStatus.STORED
             session.add(file)
+            if fields.collection_id is not None:
+                await session.flush()
+                await session.run_sync(collections.add_file, fields.collection_id, file.id, file.user_id)
         return file
 
     def needs_reindex(self, file: File) -> bool:
@@ -128,14 +135,14 @@ class Documents:
             return await files.newest(session, owner, which, limit=limit, cursor=cursor)
 
     async def get(self, owner: UUID, file_id: UUID) -> File:
-        """Raises NotFound."""
+        """A file of one's own, or one that is shared. Raises NotFound."""
         async with self._db.read() as session:
-            return await get_owned(session, File, file_id, owner)
+            return await get_readable(session, file_id, owner)
 
     async def page(self, owner: UUID, file_id: UUID, number: int) -> Leaf:
         """Raises NotFound for a page that the file does not have, or not yet."""
         async with self._db.read() as session:
-            file = await get_owned(session, File, file_id, owner)
+            file = await get_readable(session, file_id, owner)
             page = await files.page(session, file_id, number)
         if page is None:
             raise NotFound(f"file {file.name!r} has no page {number}; it has {file.pages_done} so far")
@@ -144,7 +151,7 @@ class Documents:
     async def content(self, owner: UUID, file_id: UUID) -> tuple[File, Path]:
         """A file and where its bytes are. Raises NotFound."""
         file = await self.get(owner, file_id)
-        blob = BlobKey(owner, file_id)
+        blob = BlobKey(file.user_id, file_id)
         if not await self._blobs.exists(blob):
             raise NotFound(f"the bytes of file {file.name!r} are not there any more; upload it again")
         return file, self._blobs.path(blob)
@@ -157,7 +164,7 @@ class Documents:
         if self.needs_reindex(await self.get(owner, file_id)):
             await self._ingestion.index.check()
         async with self._db.begin() as session:
-            file = await get_owned(session, File, file_id, owner)
+            file = await get_own_file(session, file_id, owner)
             if self.needs_reindex(file):
                 await files.embed_again(session, file)
             elif file.status in RETRYABLE:
@@ -175,7 +182,7 @@ class Documents:
     async def cancel(self, owner: UUID, file_id: UUID) -> File:
         """Stop an ingestion. Raises Conflict for a file that is ready or failed."""
         async with self._db.begin() as session:
-            file = await get_owned(session, File, file_id, owner)
+            file = await get_own_file(session, file_id, owner)
             if file.status == FileStatus.CANCELLED:
                 return file
             if FileStatus(file.status).is_final:
@@ -193,7 +200,7 @@ class Documents:
         What cannot be removed now, since the vector store is down, is removed by reconciliation.
         """
         async with self._db.begin() as session:
-            file = await get_owned(session, File, file_id, owner)
+            file = await get_own_file(session, file_id, owner)
             await _delete_rows(session, file)
         await self._remove(file)
 
@@ -205,9 +212,14 @@ class Documents:
                 await _delete_rows(session, file)
         await asyncio.gather(*(self._remove(file) for file in found))
 
-    async def ready(self, owner: UUID, file_ids: Sequence[UUID]) -> Sequence[UUID]:
-        """These files, each once. Raises NotFound, or Conflict with the states of those that are not ready."""
-        return await self._db.query(partial(scope.ready, owner=owner, file_ids=file_ids))
+    async def scope(self, reader: UUID, wanted: Wanted) -> Scope | None:
+        """What a search without a conversation searches; None: all files of the reader's own.
+
+        Raises NotFound, or Conflict with the states of named files that are not ready.
+        """
+        if wanted == Wanted():
+            return None
+        return await self._db.query(partial(scope.searched, reader=reader, wanted=wanted, everywhere=True))
 
     async def start_again(self, file: File) -> None:
         """Give an unfinished file a new attempt, after its job ended without finishing it."""

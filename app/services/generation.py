@@ -29,7 +29,7 @@ from app.schemas.chat import (
 )
 from app.services import outcome
 from app.services.fitting import count_written, fit
-from app.services.grounding import Answerer, Grounded, Grounding, passage_texts, wanted
+from app.services.grounding import Answerer, Grounded, Grounding, need_of, passage_texts
 from app.services.ledger import NOT_THERE, Prompt
 from app.services.llm import source as llm
 from app.services.llm.base import Delta, Generation, Options, TokenUsage
@@ -174,7 +174,7 @@ class RunTask:
                 max_tokens=self._asked.request.max_tokens,
             )
             self._sources = self._prompt.sources
-            if self.turn.file_ids or self._sources:
+            if self.turn.searched or self._sources:
                 self._say(SourcesFound(self._sources))
             if self._says_nothing_found() and self._asked.request.strict:
                 self._prompt = None  # the model is not asked
@@ -186,7 +186,7 @@ class RunTask:
             self._interruptible = False
 
     def _says_nothing_found(self) -> bool:
-        wanted = self.turn.file_ids or self._asked.request.strict
+        wanted = self.turn.searched or self._asked.request.strict
         if self._sources or self.turn.content_before or not wanted or not self._generates:
             return False
         self._write(NOT_THERE if self._asked.request.strict else NOTHING_FOUND)
@@ -196,11 +196,11 @@ class RunTask:
         if self.turn.content_before:  # the numbers in the answer so far must keep their meaning
             self._sources = msgspec.convert(self.turn.sources_before, list[Source])
             return
-        if not self.turn.file_ids:
+        if not self.turn.searched:
             return
         self._say(StatusChanged(stage=Stage.RETRIEVING))
         by = Answerer(self._model_source, self._asked.model, self._asked.context_tokens)
-        self._grounded = await self._tools.grounding.find(wanted(self._asked, self.turn), by)
+        self._grounded = await self._tools.grounding.find(need_of(self._asked, self.turn), by)
         self._sources = self._grounded.sources
 
     def _request(self, prompt: Prompt) -> Generation:
@@ -210,7 +210,7 @@ class RunTask:
             model=self._asked.model,
             options=Options(temperature=request.temperature, max_tokens=request.max_tokens),
             passages=passage_texts(prompt.sources),
-            searched=bool(self.turn.file_ids),
+            searched=self.turn.searched,
         )
 
     async def _conclude(self, error: AppError | None) -> None:

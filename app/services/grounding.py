@@ -7,6 +7,7 @@ from typing import Final, Literal
 from uuid import UUID
 
 from app.core.enums import Author, PassageMode, QueryBy, Surface
+from app.crud.scope import Scope
 from app.db.session import Database
 from app.rag.found import Passage
 from app.rag.merging import condensed
@@ -28,13 +29,12 @@ QueryRewrite = Literal["auto", "off", "always"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A question, what was said before it, and the files that may answer it. `chosen`: by the user, for this."""
+class Need:
+    """A question, what was said before it, and the files that may answer it."""
 
     user_id: UUID
     question: str
-    file_ids: Sequence[UUID]
-    chosen: bool
+    scope: Scope
     history: Sequence[PastTurn] = ()
     mode: PassageMode = PassageMode.AUTO
     strict: bool = False
@@ -89,14 +89,13 @@ class Grounded:
         return said
 
 
-def wanted(asked: Asked, turn: Turn) -> Wanted:
+def need_of(asked: Asked, turn: Turn) -> Need:
     """What a chat's turn asks for."""
     request = asked.request
-    return Wanted(
+    return Need(
         turn.user_id,
         turn.question,
-        turn.file_ids,
-        turn.chosen,
+        turn.scope,
         history=turn.history,
         mode=request.mode,
         strict=request.strict,
@@ -112,41 +111,41 @@ class Grounding:
         self._db, self._pool, self._retriever = db, pool, retriever
         self._record, self._query_rewrite = record, query_rewrite
 
-    async def find(self, wanted: Wanted, by: Answerer) -> Grounded:
+    async def find(self, need: Need, by: Answerer) -> Grounded:
         """Short files whole, when they were chosen, else the best passages for the question."""
-        if not wanted.file_ids:
-            return Grounded([], wanted.question, QueryBy.QUESTION)
-        asked = await self._asked(wanted, by)
-        whole = await self._whole(wanted, by)
-        if whole is not None and (not wanted.strict or asks_for_all(wanted.question)):
+        if not need.scope.parts:
+            return Grounded([], need.question, QueryBy.QUESTION)
+        asked = await self._asked(need, by)
+        whole = await self._whole(need, by)
+        if whole is not None and (not need.strict or asks_for_all(need.question)):
             return replace(asked, sources=whole, is_whole=True)
         # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
-        any_passage = wanted.chosen and by.generates
-        floor = STRICT if wanted.strict else None if any_passage else RELATED
-        found = await self._retriever.search(
-            wanted.user_id, asked.query, file_ids=wanted.file_ids, limit=CANDIDATES, floor=floor
-        )
+        any_passage = need.scope.chosen and by.generates
+        floor = STRICT if need.strict else None if any_passage else RELATED
+        found = await self._retriever.search(need.user_id, asked.query, scope=need.scope, limit=CANDIDATES, floor=floor)
         asked = replace(asked, text_only_files=found.text_only_files)
         if whole is not None and found.passages:
             return replace(asked, sources=whole, is_whole=True)
-        passages = await self._db.query(partial(condensed, passages=found.passages, limit=PASSAGES))
+        merge = partial(condensed, reader=need.user_id, passages=found.passages, limit=PASSAGES)
+        passages = await self._db.query(merge)
         return replace(asked, sources=numbered(passages))
 
-    async def _whole(self, wanted: Wanted, by: Answerer) -> list[Source] | None:
-        if not (wanted.chosen and by.generates and wanted.mode is PassageMode.AUTO):
+    async def _whole(self, need: Need, by: Answerer) -> list[Source] | None:
+        if need.scope.tags or not (need.scope.chosen and by.generates and need.mode is PassageMode.AUTO):
             return None
         room = whole_files.room_tokens(by.context_tokens)
-        return await self._db.query(partial(whole_files.whole, file_ids=wanted.file_ids, room=room))
+        read = partial(whole_files.whole, reader=need.user_id, file_ids=need.scope.file_ids, room=room)
+        return await self._db.query(read)
 
-    async def _asked(self, wanted: Wanted, by: Answerer) -> Grounded:
+    async def _asked(self, need: Need, by: Answerer) -> Grounded:
         """The query, and by whom."""
-        question, history = wanted.question, wanted.history
+        question, history = need.question, need.history
         plain = Grounded([], question, QueryBy.QUESTION)
         earlier = [turn.content for turn in history if turn.role == Author.USER]
         leans = bool(earlier) and questions.is_follow_up(question)
         if not earlier or not (leans or self._query_rewrite == "always"):
             return plain
-        rewritten = await self._rewritten(wanted, by)
+        rewritten = await self._rewritten(need, by)
         if rewritten is not None and rewritten.query is not None:
             return replace(plain, query=rewritten.query, query_by=QueryBy.MODEL, rewritten=rewritten)
         if not leans:
@@ -154,16 +153,16 @@ class Grounding:
         query = questions.with_terms(question, earlier)
         return replace(plain, query=query, query_by=QueryBy.TERMS, rewritten=rewritten)
 
-    async def _rewritten(self, wanted: Wanted, by: Answerer) -> Rewritten | None:
+    async def _rewritten(self, need: Need, by: Answerer) -> Rewritten | None:
         if self._query_rewrite == "off" or not by.generates:
             return None
         at = (by.source, by.model)
-        rewritten = await rewrite(self._pool, at, wanted.user_id, wanted.question, wanted.history)
+        rewritten = await rewrite(self._pool, at, need.user_id, need.question, need.history)
         if rewritten is not None:
             source, model, tokens = rewritten.source, rewritten.model, rewritten.tokens
             cost = source.cost(model, tokens)
-            spent = Spent(wanted.user_id, source.name, model, tokens, cost, failed=False)
-            await self._record(replace(spent, surface=wanted.surface, messages=0))
+            spent = Spent(need.user_id, source.name, model, tokens, cost, failed=False)
+            await self._record(replace(spent, surface=need.surface, messages=0))
         return rewritten
 
 

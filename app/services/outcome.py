@@ -92,9 +92,10 @@ def ledger_entry(
     return {
         "model_source": asked.model_source,
         "model": asked.model,
-        "query": turn.question if turn.file_ids else None,
+        "query": turn.question if turn.searched else None,
         "files_searched": [str(i) for i in turn.file_ids],
         **search,
+        "tags": turn.scope.tags,
         "passages": [msgspec.to_builtins(s) for s in prompt.sources] if prompt else [],
         "temperature": request.temperature,
         "max_tokens": request.max_tokens,

@@ -108,12 +108,15 @@ class StoredCompletions:
             conversation_id = uuid4()
             await self._db.write(partial(_store, id=conversation_id, user_id=user_id, history=history))
         try:
+            wanted = asked.wanted
             request = ChatRequest(
                 message=question,
                 conversation_id=conversation_id,
                 model_source=source.name,
                 model=model,
-                file_ids=None if asked.file_ids is None else list(asked.file_ids),
+                file_ids=None if wanted.file_ids is None else list(wanted.file_ids),
+                collection_ids=None if wanted.collection_ids is None else list(wanted.collection_ids),
+                tags=None if wanted.tags is None else {key: list(values) for key, values in wanted.tags.items()},
                 use_rag=asked.use_rag,
                 strict=asked.strict,
                 mode=asked.mode,

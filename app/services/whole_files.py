@@ -20,14 +20,11 @@ def room_tokens(context_tokens: int) -> int:
     return context_tokens // SHARE
 
 
-def whole(session: Session, *, file_ids: Sequence[UUID], room: int) -> list[Source] | None:
-    """The pages of these files, numbered from 1; None when they are more than `room` tokens, or have no text.
-
-    The files are those that a search may reach: their owner was asked about before.
-    """
+def whole(session: Session, *, reader: UUID, file_ids: Sequence[UUID], room: int) -> list[Source] | None:
+    """The pages of these files, numbered from 1; None when they are more than `room` tokens, or have no text."""
     if not 0 < len(file_ids) <= MAX_FILES or page_texts.total_chars(session, file_ids) > room * CHARS_PER_TOKEN:
         return None
-    sources = [_source(n, page) for n, page in enumerate(page_texts.of_files(session, file_ids), 1)]
+    sources = [_source(n, page) for n, page in enumerate(page_texts.of_files(session, reader, file_ids), 1)]
     return sources if sources and sum(cost(passage(source)) for source in sources) <= room else None
 
 

@@ -42,7 +42,11 @@ async def test_an_upload_is_accepted_at_once_and_becomes_ready(ann: Person) -> N
     assert answer.status_code == 202
     accepted = answer.json()
     assert accepted["name"] == "Two pages.pdf"
-    assert (accepted["status"], accepted["media_type"], accepted["tags"]) == ("stored", "application/pdf", {"grade": 5})
+    assert (accepted["status"], accepted["media_type"], accepted["tags"]) == (
+        "stored",
+        "application/pdf",
+        {"grade": "5"},
+    )
     ready = await ann.until_final(accepted["id"])
     assert (ready["status"], ready["pages_total"], ready["pages_done"], ready["error"]) == ("ready", 2, 2, None)
     assert ready["chunks_total"] == ready["chunks_done"] == 2

@@ -132,7 +132,7 @@ async def test_rebuilt_table_keeps_the_rows_that_point_to_it(sqlite_url: str) ->
     async with db.begin() as session:
         await session.execute(text("INSERT INTO users VALUES ('a','a',NULL,'h','user',1,'u1','2026-01-01')"))
         await session.execute(
-            text("INSERT INTO conversations VALUES ('u1','t',NULL,'2026-01-01','c1','2026-01-01','')")
+            text("INSERT INTO conversations VALUES ('u1','t',NULL,'2026-01-01','c1','2026-01-01','','[]')")
         )
     async with locked(sqlite_url) as connection:
         await connection.run_sync(rebuild, "users")
@@ -150,7 +150,7 @@ async def test_migration_that_breaks_a_reference_changes_nothing(sqlite_url: str
     with pytest.raises(DatabaseUnusable, match="'conversations' points to a row of 'users' that is gone"):
         async with locked(sqlite_url) as connection:
             await connection.exec_driver_sql(
-                "INSERT INTO conversations VALUES ('u9','t',NULL,'2026-01-01','c1','2026-01-01','')"
+                "INSERT INTO conversations VALUES ('u9','t',NULL,'2026-01-01','c1','2026-01-01','','[]')"
             )
     with sqlite3.connect(sqlite_url.partition("///")[2]) as connection:
         assert connection.execute("SELECT count(*) FROM conversations").fetchone() == (0,)

@@ -77,9 +77,14 @@ def test_rows_that_differ_in_a_figure_are_two() -> None:
 
 
 @pytest.fixture
-async def stored(db: Database) -> list[Passage]:
+def reader() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture
+async def stored(db: Database, reader: UUID) -> list[Passage]:
     """A real file's chunks as passages, the best first."""
-    owner, file = uuid4(), uuid4()
+    owner, file = reader, uuid4()
     pieces = split(PAGES, size=200, overlap=80)
     async with db.begin() as session:
         session.add(User(id=owner, username="u", username_key=owner.hex, password_hash="", role=Role.USER))
@@ -100,8 +105,10 @@ async def stored(db: Database) -> list[Passage]:
     ]
 
 
-async def test_every_passage_is_the_text_of_its_file_between_its_offsets(db: Database, stored: list[Passage]) -> None:
-    found = await db.query(lambda session: condensed(session, stored, 100))
+async def test_every_passage_is_the_text_of_its_file_between_its_offsets(
+    db: Database, reader: UUID, stored: list[Passage]
+) -> None:
+    found = await db.query(lambda session: condensed(session, reader, stored, 100))
     assert len(found) < len(stored) / 2
     for p in found:
         assert p.text == FULL[p.char_from : p.char_to]
@@ -112,6 +119,10 @@ async def test_every_passage_is_the_text_of_its_file_between_its_offsets(db: Dat
     assert all(set(range(p.char_from, p.char_to)) <= covered for p in stored)
 
 
-async def test_without_the_pages_text_chunks_stay_as_they_are(db: Database, stored: list[Passage]) -> None:
+async def test_without_the_pages_text_chunks_stay_as_they_are(
+    db: Database, reader: UUID, stored: list[Passage]
+) -> None:
+    """Or when the reader may not read them any more."""
+    assert await db.query(lambda session: condensed(session, uuid4(), stored[:3], 8)) == stored[:3]
     lost = [replace(p, file_id=OTHER) for p in stored[:3]]
-    assert await db.query(lambda session: condensed(session, lost, 8)) == lost
+    assert await db.query(lambda session: condensed(session, reader, lost, 8)) == lost

@@ -80,7 +80,7 @@ async def test_what_the_documents_do_not_have_is_known(
     _, answerable, unanswerable = LANGUAGES[language]
 
     async def found(question: str) -> set[tuple[UUID, int]]:
-        passages = (await retriever.search(owner, question, file_ids=None, limit=24, floor=STRICT)).passages
+        passages = (await retriever.search(owner, question, scope=None, limit=24, floor=STRICT)).passages
         return {(p.file_id, p.ordinal) for p in passages}
 
     right = [await found(question) for question, _ in answerable]
@@ -116,6 +116,6 @@ async def test_a_word_is_as_rare_as_the_library_says(db: Database, vectors: Chro
     owner, other = await library.user(), await library.user()
     await library.file(owner)
     await library.file(other, ["violin"] * 8)
-    found = await db.query(lambda session: chunks.rarities(session, owner, ["appl", "violin", "nowher"]))
+    found = await db.query(lambda session: chunks.rarities(session, [owner], ["appl", "violin", "nowher"]))
     assert 0 < found["appl"] < found["violin"] < found["nowher"]
-    assert await db.query(lambda session: chunks.rarities(session, owner, [])) == {}
+    assert await db.query(lambda session: chunks.rarities(session, [owner], [])) == {}

@@ -56,6 +56,6 @@ async def test_a_hybrid_search_is_reranked(sqlite_db: Database) -> None:
     await library.file(owner)
     retriever = Retriever(sqlite_db, embedder=None, vectors=None, reranker=Judge("apples and pears"))
     query = "harvest of apples"
-    assert [p.page_from for p in (await retriever.search(owner, query, file_ids=None, limit=1)).passages] == [3]
-    text = await retriever.search(owner, query, file_ids=None, limit=1, mode=SearchMode.TEXT)
+    assert [p.page_from for p in (await retriever.search(owner, query, scope=None, limit=1)).passages] == [3]
+    text = await retriever.search(owner, query, scope=None, limit=1, mode=SearchMode.TEXT)
     assert [p.page_from for p in text.passages] == [1]

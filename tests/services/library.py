@@ -200,7 +200,7 @@ class Library:
     async def passages(self, owner: UUID, query: str) -> list[Passage]:
         """What a search by words finds."""
         retriever = Retriever(self.db, embedder=None, vectors=None)
-        return (await retriever.search(owner, query, file_ids=None, limit=100)).passages
+        return (await retriever.search(owner, query, scope=None, limit=100)).passages
 
     async def found(self, owner: UUID, query: str) -> set[UUID]:
         """The files that a search by words finds."""

@@ -24,7 +24,8 @@ async def searched(
     library: Library, owner: UUID, conversation_id: UUID | None, file_ids: list[UUID] | None
 ) -> list[UUID]:
     """The files that a question of this user searches."""
-    ask = partial(scope.searched, owner=owner, conversation_id=conversation_id, file_ids=file_ids)
+    wanted = scope.Wanted(file_ids)
+    ask = partial(scope.searched, reader=owner, wanted=wanted, conversation_id=conversation_id)
     return list((await library.db.query(ask)).file_ids)
 
 
@@ -196,7 +197,7 @@ async def test_no_method_reaches_another_users_file(library: Library) -> None:
         documents.retry(stranger, file.id),
         documents.cancel(stranger, file.id),
         documents.delete(stranger, file.id),
-        documents.ready(stranger, [file.id]),
+        documents.scope(stranger, scope.Wanted([file.id])),
     ):
         with pytest.raises(NotFound):
             await attempt

@@ -10,12 +10,13 @@ import pytest
 from app.core.enums import Author, CountedBy, PassageMode, QueryBy, Surface
 from app.core.errors import UpstreamUnavailable
 from app.crud import files
+from app.crud.scope import Part, Scope
 from app.db.models import FilePage
 from app.db.session import Database
 from app.rag.retriever import Retriever
 from app.services import rewriting
 from app.services.answering import Spent
-from app.services.grounding import Answerer, Grounded, Grounding, QueryRewrite, Wanted
+from app.services.grounding import Answerer, Grounded, Grounding, Need, QueryRewrite
 from app.services.ledger import PastTurn
 from app.services.llm.base import Delta, TokenUsage
 from app.services.llm.pool import Pool
@@ -63,12 +64,19 @@ class Asking:
         self.spent.append(spent)
 
     async def find(
-        self, question: str, *, context_tokens: int = 1000, how: QueryRewrite = "auto", **more: object
+        self,
+        question: str,
+        *,
+        chosen: bool = False,
+        context_tokens: int = 1000,
+        how: QueryRewrite = "auto",
+        **more: object,
     ) -> Grounded:
         retriever = Retriever(self.db, embedder=None, vectors=None)
         grounding = Grounding(self.db, self.pool, retriever, record=self.record, query_rewrite=how)
-        wanted = replace(Wanted(self.user, question, [self.file], False), **more)  # type: ignore[arg-type]
-        return await grounding.find(wanted, Answerer(self.source, None, context_tokens))
+        scope = Scope([Part(self.user, [self.file])], chosen=chosen)
+        need = replace(Need(self.user, question, scope), **more)  # type: ignore[arg-type]
+        return await grounding.find(need, Answerer(self.source, None, context_tokens))
 
 
 @pytest.fixture
@@ -184,7 +192,7 @@ async def test_a_short_file_that_was_chosen_goes_in_whole(asking: Asking) -> Non
         (8000, {"chosen": True, "mode": PassageMode.PASSAGES}),
         (8000, {"chosen": False}),
         (1500, {"chosen": True}),  # a third of it is too small
-        (8000, {"chosen": True, "file_ids": [UUID(int=n) for n in range(51)]}),
+        (8000, {"scope": Scope([Part(UUID(int=1), [UUID(int=n) for n in range(51)])], chosen=True)}),
     ],
 )
 async def test_what_does_not_go_in_whole(asking: Asking, context_tokens: int, more: dict[str, object]) -> None:
@@ -211,5 +219,5 @@ async def test_strict_asks_for_something_related(asking: Asking, chosen: bool, q
 
 
 async def test_no_files_ask_nothing(asking: Asking) -> None:
-    found = await asking.find("and in 2022?", history=HISTORY, file_ids=[])
+    found = await asking.find("and in 2022?", history=HISTORY, scope=Scope())
     assert (found.sources, found.query_by, asking.spent) == ([], QueryBy.QUESTION, [])

@@ -1,23 +1,30 @@
 """Files: upload, list, look at, retry, cancel, delete."""
 
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
+from msgspec.json import Decoder
 
-from app.api.deps import CurrentUser, DocumentsDep, IdempotencyKey
+from app.api.deps import CurrentUser, DocumentsDep, FetcherDep, IdempotencyKey
 from app.api.form import FileForm, declared_bytes
-from app.core.enums import FileStatus, PageState
+from app.core.enums import Access, FileStatus, PageState
 from app.core.errors import ValidationFailed
+from app.core.tags import PageTags
 from app.crud.files import Filter
+from app.crud.users import SignIn
 from app.db.models import File
 from app.schemas.base import PageOf, Text
-from app.schemas.files import FileOut, PageOut, UploadForm
+from app.schemas.files import FileOut, PageOut, UploadForm, UrlUpload
 from app.services.documents import Documents
+from app.services.fetching import MAX_URL_CHARS
 from app.services.uploads import UploadFields
 
+T = TypeVar("T")
+TagValue = str | int | float | bool
 PageNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="counted from 1")]
 router = APIRouter(prefix="/files", tags=["files"])
 
@@ -27,6 +34,17 @@ MULTIPART: Final[dict[str, Any]] = {
         "content": {"multipart/form-data": {"schema": UploadForm.model_json_schema()}},
     }
 }
+TagMap = dict[str, TagValue | list[TagValue]]
+
+
+class PageTagsField(msgspec.Struct, forbid_unknown_fields=True):
+    """One entry of an upload's `page_tags`."""
+
+    pages: str
+    tags: TagMap
+
+
+_tags, _page_tags = Decoder(TagMap), Decoder(list[PageTagsField])
 # What a user uploaded is never shown as a page of ours: it is saved, not opened, and runs nothing.
 CONTENT_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -45,6 +63,20 @@ async def upload(request: Request, user: CurrentUser, documents: DocumentsDep, k
     return FileOut.model_validate(file)
 
 
+@router.post("/url", status_code=202)
+async def upload_url(
+    body: UrlUpload, user: CurrentUser, documents: DocumentsDep, fetcher: FetcherDep, key: IdempotencyKey = None
+) -> FileOut:
+    """Fetch a web page or a file by its address, store it and read it in the background.
+
+    Only what is readable without signing in, and never from a private network, also not by a redirect.
+    """
+    fields = UploadFields(body.conversation_id, body.tags, collection_id=body.collection_id, source_url=body.url)
+    async with fetcher.open(body.url) as found:
+        file = await documents.upload(user.user_id, found.name, found.pieces, fields=fields.soon, key=key)
+    return FileOut.model_validate(file)
+
+
 @router.get("")
 async def list_files(
     user: CurrentUser,
@@ -55,24 +87,26 @@ async def list_files(
     conversation_id: UUID | None = None,
     status: FileStatus | None = None,
     q: Annotated[Text | None, Query(max_length=255, description="part of the name")] = None,
+    sha256: Annotated[Text | None, Query(max_length=64, description="of the bytes")] = None,
+    source_url: Annotated[Text | None, Query(max_length=2000)] = None,
     needs_reindex: Annotated[bool, Query(description="only those that another model embedded")] = False,
 ) -> PageOf[FileOut]:
     """Newest first."""
-    which = Filter(conversation_id=conversation_id, status=status, name=q)
+    which = Filter(conversation_id, status, q, sha256=sha256, source_url=source_url)
     items, after = await documents.newest(user.user_id, which, limit=limit, cursor=cursor, needs_reindex=needs_reindex)
-    return PageOf(items=[_shown(file, documents) for file in items], next_cursor=after)
+    return PageOf(items=[shown(file, user, documents) for file in items], next_cursor=after)
 
 
 @router.get("/status/{file_id}")
 async def file_status(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
     """How far the reading of a file is: its step, pages and chunks, or why it failed."""
-    return _shown(await documents.get(user.user_id, file_id), documents)
+    return shown(await documents.get(user.user_id, file_id), user, documents)
 
 
 @router.get("/{file_id}")
 async def get_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
     """One file, without its text."""
-    return _shown(await documents.get(user.user_id, file_id), documents)
+    return shown(await documents.get(user.user_id, file_id), user, documents)
 
 
 @router.delete("/{file_id}", status_code=204)
@@ -118,9 +152,10 @@ async def get_content(file_id: UUID, user: CurrentUser, documents: DocumentsDep)
     return FileResponse(path, media_type=_safe_type(file), filename=file.name, headers=CONTENT_HEADERS)
 
 
-def _shown(file: File, documents: Documents) -> FileOut:
-    shown = FileOut.model_validate(file)
-    return shown.model_copy(update={"needs_reindex": True}) if documents.needs_reindex(file) else shown
+def shown(file: File, user: SignIn, documents: Documents) -> FileOut:
+    access = Access.OWNER if file.user_id == user.user_id else Access.READ
+    seen = {"needs_reindex": documents.needs_reindex(file), "access": access}
+    return FileOut.model_validate(file).model_copy(update=seen)
 
 
 def _safe_type(file: File) -> str:
@@ -130,15 +165,35 @@ def _safe_type(file: File) -> str:
 
 async def _fields(form: FileForm) -> UploadFields:
     fields = await form.fields()
+    tags = _json(fields, "tags", _tags, "a JSON object of words, numbers or lists of these") or {}
+    given = _json(fields, "page_tags", _page_tags, 'a JSON list of {"pages": "12-40", "tags": {...}}') or []
+    return UploadFields(
+        conversation_id=_id(fields, "conversation_id"),
+        collection_id=_id(fields, "collection_id"),
+        tags=tags,
+        page_tags=[PageTags(entry.pages, entry.tags) for entry in given],
+        source_url=_source_url(fields),
+    )
+
+
+def _source_url(fields: Mapping[str, str]) -> str | None:
+    said = fields.get("source_url") or None
+    if said is not None and (len(said) > MAX_URL_CHARS or not said.isprintable()):
+        raise ValidationFailed(f"source_url: at most {MAX_URL_CHARS} printable letters")
+    return said
+
+
+def _id(fields: Mapping[str, str], name: str) -> UUID | None:
     try:
-        conversation_id = UUID(fields["conversation_id"]) if fields.get("conversation_id") else None
+        return UUID(fields[name]) if fields.get(name) else None
     except ValueError:
-        raise ValidationFailed(f"conversation_id={fields['conversation_id'][:80]!r} is not an id") from None
-    raw_tags = fields.get("tags") or "{}"
-    if "\0" in raw_tags or "\\u0000" in raw_tags:
-        raise ValidationFailed("tags: a NUL character is not allowed")
+        raise ValidationFailed(f"{name}={fields[name][:80]!r} is not an id") from None
+
+
+def _json(fields: Mapping[str, str], name: str, decoder: Decoder[T], expected: str) -> T | None:
+    if not fields.get(name):
+        return None
     try:
-        tags = msgspec.json.decode(raw_tags, type=dict[str, str | int | float | bool | list[str]])
-    except msgspec.DecodeError as error:
-        raise ValidationFailed(f"tags is not a JSON object of words, numbers or lists of words: {error}") from None
-    return UploadFields(conversation_id=conversation_id, tags=tags)
+        return decoder.decode(fields[name])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValidationFailed(f"{name} is not {expected}: {error}") from None
