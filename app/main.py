@@ -30,13 +30,12 @@ from app.observability.middleware import Observed
 from app.observability.readiness import Readiness
 from app.rag.embedders.minilm import MiniLM
 from app.rag.embedders.provider import ProviderEmbedder
-from app.rag.parser import ChildParser
+from app.rag.parser import ChildParser, OcrLimits
 from app.rag.retriever import Retriever
 from app.rag.vectors import ChromaProcess
 from app.services.accounts import Accounts
 from app.services.blobs import Blobs
 from app.services.chat import ChatService
-from app.services.collections import Collections
 from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
@@ -69,7 +68,6 @@ from app.services.spending import Spending
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
 from app.services.streams.journal import Journal
-from app.services.tags import FileTags
 from app.services.uploads import Limits
 from app.services.usage import UsageFigures
 
@@ -219,8 +217,6 @@ async def start_answering(stack: AsyncExitStack, library: Library) -> State:
         stored_completions=StoredCompletions(db, pool, chat),
         embeddings=TextEmbeddings(pool, library.minilm, record=Spending(db)),
         documents=library.documents,
-        collections=Collections(db),
-        tags=FileTags(db),
         fetcher=build_fetcher(settings.documents),
         golden=Golden(db, library.retriever, library.index.embedder),
         retriever=library.retriever,
@@ -267,7 +263,9 @@ async def start_documents(
     """Files, their ingestion and its jobs. The jobs' runtime is imported and launched behind the first answers."""
     db, blobs, jobs = stores
     limits = settings.documents
-    parser = ChildParser(cpu_s=limits.parse_cpu_s, memory_mb=limits.parse_memory_mb, wall_s=limits.parse_wall_s)
+    ocr = OcrLimits(limits.ocr_languages, limits.ocr_page_s, limits.ocr_total_s)
+    cpu_s, memory_mb = limits.parse_cpu_s, limits.parse_memory_mb
+    parser = ChildParser(cpu_s=cpu_s, memory_mb=memory_mb, wall_s=limits.parse_wall_s, ocr=ocr)
     ingestion = Ingestion(db=db, blobs=blobs, parser=parser, index=index, progress=progress, settings=limits)
     quota_mb = settings.storage.storage_quota_mb
     documents = Documents(

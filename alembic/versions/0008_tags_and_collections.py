@@ -35,6 +35,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_file_tags"),
     )
     op.create_index("ix_file_tags_file_id_key_value", "file_tags", ["file_id", "key", "value"])
+    # Covers which chunks touch a range of pages: the rows themselves are 1,000 characters each.
+    op.create_index("ix_chunks_file_pages", "chunks", ["file_id", "page_from", "page_to", "ordinal"])
     _collections()
     op.add_column("conversations", sa.Column("collection_ids", JSON, nullable=False, server_default="[]"))
     op.add_column("messages", sa.Column("scope", JSON, nullable=True))
@@ -116,6 +118,7 @@ def downgrade() -> None:
         bind.execute(sa.update(FILES).where(FILES.c.id == file_id).values(tags=plain))
     op.drop_column("messages", "scope")
     op.drop_column("conversations", "collection_ids")
+    op.drop_index("ix_chunks_file_pages", "chunks")
     for table in ("collection_shares", "collection_files", "collections", "file_tags"):
         op.drop_table(table)
 

@@ -8,7 +8,6 @@ from app.observability.readiness import Readiness
 from app.rag.retriever import Retriever
 from app.services.accounts import Accounts
 from app.services.chat import ChatService
-from app.services.collections import Collections
 from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
@@ -21,7 +20,6 @@ from app.services.models import Models
 from app.services.pulls import Pulls
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
-from app.services.tags import FileTags
 from app.services.usage import UsageFigures
 
 
@@ -39,8 +37,6 @@ class State(TypedDict):
     stored_completions: StoredCompletions
     embeddings: TextEmbeddings
     documents: Documents
-    collections: Collections
-    tags: FileTags
     fetcher: Fetcher
     golden: Golden
     retriever: Retriever

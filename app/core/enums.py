@@ -107,6 +107,14 @@ class QueryBy(StrEnum):
     MODEL = "model"  # said in full by the model
 
 
+class Match(StrEnum):
+    """How a passage has what a sentence says of it, best first."""
+
+    EXACT = "exact"
+    NORMALISED = "normalised"
+    OVERLAP = "overlap"
+
+
 class CountedBy(StrEnum):
     """Where a token count comes from."""
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from pydantic import Field, model_validator
 
-from app.core.enums import CountedBy, FinishReason, PassageMode, Stage
+from app.core.enums import CountedBy, FinishReason, Match, PassageMode, Stage
 from app.schemas.base import Answer, Body, Text
 from app.schemas.messages import MessageOut
 from app.schemas.tags import TagFilter
@@ -131,10 +131,29 @@ class TextDelta(Event, frozen=True):
     text: str
 
 
+class Stretch(msgspec.Struct, frozen=True):
+    """From one code point up to another."""
+
+    char_from: int
+    char_to: int
+
+
 class CitationChecked(Event, frozen=True, omit_defaults=False):
+    """One number of one mark. `char_from` and `char_to` are the sentence in the answer, `mark` is the mark itself.
+
+    `quote` is where the words stand in the file's text. `match` None and `supported`: nothing could be compared.
+    """
+
     kind = "citation"
     n: int
     supported: bool
+    char_from: int
+    char_to: int
+    match: Match | None
+    score: float
+    reason: str | None
+    quote: Stretch | None
+    mark: Stretch
 
 
 class UsageCounted(Event, frozen=True, omit_defaults=False):

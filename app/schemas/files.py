@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from app.core.enums import Access, FileStatus, PageState, SearchMode
 from app.schemas.base import Answer, Body, Stamped, Text
@@ -12,6 +12,22 @@ from app.schemas.tags import TagFilter, TagMap
 class FileError(Answer):
     code: str
     message: str
+
+
+class Unread(Answer):
+    pages: str = Field(examples=["3-5, 9"])
+    reason: str
+
+
+class Coverage(Answer):
+    """How many pages were read, how, and why others were not. The counts are of pages."""
+
+    read: int
+    empty: int
+    ocr: int = Field(description="their text was recognised on a picture")
+    needs_ocr: int = Field(description="pictures of text, which nobody has read")
+    failed: int
+    reasons: list[Unread] = Field(description="at most 20")
 
 
 class FileOut(Stamped):
@@ -31,9 +47,20 @@ class FileOut(Stamped):
     source_url: str | None = Field(None, description="where it came from, if that is known")
     attempt: int
     access: Access = Field(Access.OWNER, description="read: it is another's, in a collection shared with you")
+    coverage: Coverage | None = Field(None, description="what became of the pages; null until all were looked at")
+    duplicate: bool = Field(
+        False, description="in the answer of an upload: the same bytes were here already, and this is the first file"
+    )
     needs_reindex: bool = Field(
         False, description="ready, but another model embedded it: found by words alone until it is retried"
     )
+
+    @computed_field(description="the status, and finer: parsing, then splitting; indexing is verifying")  # type: ignore[prop-decorator]
+    @property
+    def step(self) -> str:
+        if self.status is FileStatus.INDEXING:
+            return "verifying"
+        return "splitting" if self.status is FileStatus.PARSING and self.coverage is not None else self.status.value
 
 
 class UploadForm(BaseModel):
@@ -58,6 +85,13 @@ class UrlUpload(Body):
     tags: TagMap = Field(default_factory=dict)
 
 
+class Highlight(Answer):
+    """A stretch of a page's text, in code points of that page."""
+
+    from_: int = Field(serialization_alias="from")
+    to: int
+
+
 class PageOut(Answer):
     file_id: UUID
     file_name: str
@@ -68,6 +102,7 @@ class PageOut(Answer):
     label: str | None = Field(None, description="a sheet's name, a chapter's title")
     state: PageState = PageState.READ
     reason: str | None = Field(None, description="why it could not be read")
+    highlights: list[Highlight] = Field(default=[], description="what of the asked stretch of the file is on this page")
 
 
 class SearchRequest(Body):

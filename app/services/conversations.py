@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeGuard, TypeVar
 from uuid import UUID, uuid4
 
 from app.crud import conversations, messages, paging, scope
@@ -170,6 +170,7 @@ def as_markdown(conversation: Conversation, branch: Sequence[Message]) -> str:
         who = "You" if message.role == "user" else f"Assistant ({message.model or message.model_source})"
         parts.append(f"## {who}\n\n{message.content}\n")
         parts += [_source_line(source) for source in message.sources if isinstance(source, dict)]
+        parts += [_doubt(message.content, cited) for cited in message.citations if _is_doubtful(cited)]
     return "\n".join(parts)
 
 
@@ -177,3 +178,13 @@ def _source_line(source: dict[str, object]) -> str:
     one = source["page_from"] == source["page_to"]
     where = f"page {source['page_from']}" if one else f"pages {source['page_from']}-{source['page_to']}"
     return f"- [{source['n']}] {source['file_name']}, {where}"
+
+
+def _is_doubtful(cited: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(cited, dict) and not cited["supported"]
+
+
+def _doubt(content: str, cited: dict[str, object]) -> str:
+    begin, end = cited["char_from"], cited["char_to"]
+    sentence = content[begin:end] if isinstance(begin, int) and isinstance(end, int) else ""
+    return f"- Not supported: “{' '.join(sentence.split())}”, since {cited['reason']}"

@@ -51,6 +51,7 @@ class Turn:
     content_before: str = ""
     reasoning_before: str = ""
     sources_before: tuple[object, ...] = ()
+    citations_before: tuple[object, ...] = ()
     scope: Scope = field(default_factory=Scope)  # searched for passages
 
     @property
@@ -246,6 +247,7 @@ def _continue(session: Session, asked: Asked, message_id: UUID) -> Turn:
         content_before=old.content,
         reasoning_before=old.reasoning or "",
         sources_before=tuple(old.sources),
+        citations_before=tuple(old.citations),
     )
 
 

@@ -1,6 +1,7 @@
 """The history of the tables: applied at start by one of many, reversible, the same on both databases."""
 
 import asyncio
+import json
 import os
 import sqlite3
 import subprocess
@@ -93,6 +94,37 @@ async def test_history_makes_what_the_models_say_and_unmakes_it(empty_database_u
     assert await tables(empty_database_url) == {"alembic_version"}
     await migrate(empty_database_url)
     assert set(User.metadata.tables) <= await tables(empty_database_url)
+
+
+async def test_tags_become_rows_and_go_back(empty_database_url: str) -> None:
+    """Those of files that were there before there were tags of pages."""
+    old = {"subject": "math", "grade": [5, "6"], "done": True, "share": 2.0}
+    file_id, user_id = "0f" * 16, "0e" * 16
+    assert (await run_alembic(empty_database_url, "upgrade", "0007"))[0] == 0
+    engine = create_async_engine(empty_database_url)
+    async with engine.begin() as connection:
+        user = "INSERT INTO users (username, username_key, password_hash, role, is_active, id, created_at) VALUES "
+        await connection.execute(text(f"{user} ('a', 'a', '-', 'user', true, '{user_id}', '2026-01-01')"))
+        file = (
+            "INSERT INTO files (id, user_id, name, media_type, size_bytes, sha256, status, attempt, pages_done, "
+            f"chunks_done, tags, created_at, updated_at) VALUES ('{file_id}', '{user_id}', 'f', 'text/plain', 1, '', "
+            "'ready', 1, 1, 1, :tags, '2026-01-01', '2026-01-01')"
+        ).replace(":tags", f"'{json.dumps(old)}'".replace(":", "\\:"))
+        await connection.execute(text(file))
+    assert (await run_alembic(empty_database_url, "upgrade", "head"))[0] == 0
+    async with engine.begin() as connection:
+        rows = await connection.execute(text("SELECT key, value FROM file_tags WHERE page_from IS NULL ORDER BY id"))
+        assert [tuple(row) for row in rows] == [
+            *(("subject", "math"), ("grade", "5"), ("grade", "6"), ("done", "true"), ("share", "2"))
+        ] or not empty_database_url.startswith("sqlite")
+        count = await connection.execute(text("SELECT count(*), count(DISTINCT key) FROM file_tags"))
+        assert tuple(count.one()) == (5, 4)
+    assert (await run_alembic(empty_database_url, "downgrade", "0007"))[0] == 0
+    async with engine.begin() as connection:
+        (found,) = (await connection.execute(text("SELECT tags FROM files"))).one()
+        back = json.loads(found) if isinstance(found, str) else found
+        assert back == {"subject": "math", "grade": ["5", "6"], "done": "true", "share": "2"}
+    await engine.dispose()
 
 
 async def test_second_start_does_not_import_alembic(database_url: str) -> None:

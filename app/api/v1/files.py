@@ -6,19 +6,20 @@ from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 from msgspec.json import Decoder
 
 from app.api.deps import CurrentUser, DocumentsDep, FetcherDep, IdempotencyKey
+from app.api.download import Download
 from app.api.form import FileForm, declared_bytes
 from app.core.enums import Access, FileStatus, PageState
 from app.core.errors import ValidationFailed
+from app.core.passages import on_page
 from app.core.tags import PageTags
 from app.crud.files import Filter
 from app.crud.users import SignIn
 from app.db.models import File
 from app.schemas.base import PageOf, Text
-from app.schemas.files import FileOut, PageOut, UploadForm, UrlUpload
+from app.schemas.files import FileOut, Highlight, PageOut, UploadForm, UrlUpload
 from app.services.documents import Documents
 from app.services.fetching import MAX_URL_CHARS
 from app.services.uploads import UploadFields
@@ -26,6 +27,9 @@ from app.services.uploads import UploadFields
 T = TypeVar("T")
 TagValue = str | int | float | bool
 PageNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="counted from 1")]
+CharOffset = Annotated[
+    int | None, Query(ge=0, le=2**53, description="a code point of the file's text, whose pages a form feed joins")
+]
 router = APIRouter(prefix="/files", tags=["files"])
 
 MULTIPART: Final[dict[str, Any]] = {
@@ -55,12 +59,15 @@ CONTENT_HEADERS: Final = {
 
 @router.post("/upload", status_code=202, openapi_extra=MULTIPART)
 async def upload(request: Request, user: CurrentUser, documents: DocumentsDep, key: IdempotencyKey = None) -> FileOut:
-    """Store a file and read it in the background. Follow it with `GET /files/status/{id}` or `GET /events`."""
+    """Store a file and read it in the background. Follow it with `GET /files/status/{id}` or `GET /events`.
+
+    The same bytes in the same place are one file: the answer is then the first one with `duplicate: true`.
+    """
     form = FileForm(request)
     documents.limits.check_declared(declared_bytes(request))
     name = await form.open()
-    file = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
-    return FileOut.model_validate(file)
+    received = await documents.upload(user.user_id, name, form.body(), fields=lambda: _fields(form), key=key)
+    return shown(received.file, user, documents).model_copy(update={"duplicate": received.duplicate})
 
 
 @router.post("/url", status_code=202)
@@ -73,8 +80,8 @@ async def upload_url(
     """
     fields = UploadFields(body.conversation_id, body.tags, collection_id=body.collection_id, source_url=body.url)
     async with fetcher.open(body.url) as found:
-        file = await documents.upload(user.user_id, found.name, found.pieces, fields=fields.soon, key=key)
-    return FileOut.model_validate(file)
+        received = await documents.upload(user.user_id, found.name, found.pieces, fields=fields.soon, key=key)
+    return shown(received.file, user, documents).model_copy(update={"duplicate": received.duplicate})
 
 
 @router.get("")
@@ -118,7 +125,9 @@ async def delete_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep)
 
 @router.post("/{file_id}/retry", status_code=202)
 async def retry_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileOut:
-    """Read a failed or cancelled file again, or embed one again whose `needs_reindex` is true."""
+    """Read a failed or cancelled file again, or one with pages that were not read; embed one whose `needs_reindex` is
+    true.
+    """
     return FileOut.model_validate(await documents.retry(user.user_id, file_id))
 
 
@@ -129,8 +138,20 @@ async def cancel_file(file_id: UUID, user: CurrentUser, documents: DocumentsDep)
 
 
 @router.get("/{file_id}/pages/{number}")
-async def get_page(file_id: UUID, number: PageNumber, user: CurrentUser, documents: DocumentsDep) -> PageOut:
-    """The text of one page, counted from 1, and where it begins in the file's text."""
+async def get_page(
+    file_id: UUID,
+    number: PageNumber,
+    user: CurrentUser,
+    documents: DocumentsDep,
+    *,
+    char_from: CharOffset = None,
+    char_to: CharOffset = None,
+) -> PageOut:
+    """The text of one page, counted from 1, and where it begins in the file's text.
+
+    With `char_from` and `char_to`, as a passage or a citation's quote has them, `highlights` is what of that stretch of
+    the file is on this page. A passage over two pages has one on each; a stretch that is not on the page is refused.
+    """
     found = await documents.page(user.user_id, file_id, number)
     return PageOut(
         file_id=file_id,
@@ -142,14 +163,19 @@ async def get_page(file_id: UUID, number: PageNumber, user: CurrentUser, documen
         label=found.page.label,
         state=PageState(found.page.state),
         reason=found.page.reason,
+        highlights=[
+            Highlight(from_=first, to=last)
+            for first, last in on_page(found.page.text, found.page.char_from, char_from, char_to)
+        ],
     )
 
 
-@router.get("/{file_id}/content", response_class=FileResponse)
-async def get_content(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> FileResponse:
-    """The file as it was uploaded, to be saved. Answers range requests."""
+@router.head("/{file_id}/content", response_class=Download, include_in_schema=False)
+@router.get("/{file_id}/content", response_class=Download)
+async def get_content(file_id: UUID, user: CurrentUser, documents: DocumentsDep) -> Download:
+    """The file as it was uploaded, to be saved. Answers range requests, also with `If-Range`."""
     file, path = await documents.content(user.user_id, file_id)
-    return FileResponse(path, media_type=_safe_type(file), filename=file.name, headers=CONTENT_HEADERS)
+    return Download(path, media_type=_safe_type(file), filename=file.name, headers=CONTENT_HEADERS)
 
 
 def shown(file: File, user: SignIn, documents: Documents) -> FileOut:

@@ -79,6 +79,7 @@ class Chunk(Base):
     __table_args__ = (
         UniqueConstraint("file_id", "ordinal"),
         Index("ix_chunks_user_terms", "user_id", "terms"),  # covers what BM25 needs to know of a library
+        Index("ix_chunks_file_pages", "file_id", "page_from", "page_to", "ordinal"),  # for tags of pages
         {"sqlite_autoincrement": True},
     )
 
