@@ -38,6 +38,14 @@ STRICT: Final = Floor(0.5, 0.35)
 
 
 @dataclass(frozen=True, slots=True)
+class Library:
+    """Everything of these owners in one index."""
+
+    owners: Sequence[UUID]
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
 class Meaning:
     """What is known of the search by meaning.
 
@@ -56,17 +64,17 @@ def asks_for_all(query: str) -> bool:
 
 
 def related(
-    session: Session, owners: Sequence[UUID], query: str, found: Sequence[Passage], by: Meaning | None, floor: Floor
+    session: Session, library: Library, query: str, found: Sequence[Passage], by: Meaning | None, floor: Floor
 ) -> list[Passage]:
     """Those that have to do with the query, in their order. `by` None: they were found by words alone.
 
-    How rare a word is, the libraries of `owners` say.
+    How rare a word is, the library says.
     """
     if asks_for_all(query):
         return list(found)
     said = [word for word in words(query[:MAX_QUERY_CHARS]) if word not in FUNCTION_WORDS]
     terms = list(dict.fromkeys(stem(word)[:MAX_TERM_CHARS] for word in said))[:MAX_QUERY_TERMS]
-    rarities = chunks.rarities(session, owners, terms)
+    rarities = chunks.rarities(session, library.owners, terms, generation=library.generation)
     return [passage for passage in found if _is_related(passage, _coverage(passage, rarities), by, floor)]
 
 
