@@ -43,6 +43,7 @@ from app.services.fetching import build_fetcher
 from app.services.first_admin import ensure_first_admin
 from app.services.generation import Tools
 from app.services.golden import Golden
+from app.services.grounding import Grounding
 from app.services.housekeeping import Housekeeping
 from app.services.index_status import IndexStatus
 from app.services.indexing import Index
@@ -54,6 +55,7 @@ from app.services.llm.embedders import Embedders
 from app.services.llm.local import NAME as LOCAL
 from app.services.llm.local import load_at_start
 from app.services.llm.pool import Pool
+from app.services.llm.rerankers import build_reranker
 from app.services.llm.store.folder import ModelFolder
 from app.services.llm.store.offer import Offers
 from app.services.llm.store.store import Store
@@ -172,7 +174,7 @@ async def start_library(stack: AsyncExitStack, settings: Settings, folder: Path)
     vectors = kept(stack, ChromaProcess(settings.storage.vectors_dir, prefix=settings.storage.collection_name))
     known = kept(stack, Embedders(settings.llm, pool))
     index = await start_index(settings, db, known, vectors)
-    events, blobs = UserEvents(), Blobs(folder / "files")
+    events, blobs, judge = UserEvents(), Blobs(folder / "files"), build_reranker(settings.llm, pool)
     jobs = Jobs(jobs_url(settings.storage), db=db, replica=data_folder.replica_name(folder), alone=db.is_sqlite)
     stores = Stores(db, blobs, vectors, index, settings.documents)
     documents, rebuilding = await start_documents(stack, settings, stores, jobs, events)
@@ -185,7 +187,7 @@ async def start_library(stack: AsyncExitStack, settings: Settings, folder: Path)
         pool=pool,
         embedders=known,
         index=index,
-        retriever=Retriever(db, embedder=known.chosen, vectors=vectors, embedder_of=index.embedder_of),
+        retriever=Retriever(db, embedder=known.chosen, vectors=vectors, embedder_of=index.embedder_of, reranker=judge),
         events=events,
         documents=documents,
         rebuilding=rebuilding,
@@ -200,11 +202,11 @@ async def start_answering(stack: AsyncExitStack, library: Library) -> State:
     keys = kept(stack, Keys(db))
     accounts = Accounts(db, keys, settings.auth, data_dir=library.folder)
     await ensure_first_admin(accounts, settings.auth)
-    tools = Tools(db=db, pool=pool, retriever=library.retriever)
-    limit = settings.chat.max_message_chars
+    grounding = Grounding(db, pool, library.retriever, record=Spending(db), query_rewrite=settings.chat.query_rewrite)
+    tools, limit = Tools(db=db, pool=pool, grounding=grounding), settings.chat.max_message_chars
     chat = kept(stack, ChatService(tools, library.log, events, replica=library.replica, max_message_chars=limit))
     await chat.recover()
-    completions = kept(stack, Completions(db, pool, library.retriever, record=Spending(db)))
+    completions = kept(stack, Completions(db, pool, grounding, record=Spending(db)))
     stack.enter_context(at_exit_signal(chat.interrupt, completions.interrupt, events.close))
     kept(stack, Housekeeping(db))
     store = kept(stack, Store(library.models, settings.model_files))

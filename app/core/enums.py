@@ -102,6 +102,21 @@ class SearchMode(StrEnum):
     TEXT = "text"
 
 
+class PassageMode(StrEnum):
+    """How an answer's passages are chosen. Auto: files that were chosen and are short go in whole."""
+
+    AUTO = "auto"
+    PASSAGES = "passages"
+
+
+class QueryBy(StrEnum):
+    """Where the words that were searched for come from."""
+
+    QUESTION = "question"
+    TERMS = "terms"  # the question, after the ones that it goes on with
+    MODEL = "model"  # said in full by the model
+
+
 class Match(StrEnum):
     """How a passage has what a sentence says of it, best first."""
 

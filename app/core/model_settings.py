@@ -38,6 +38,11 @@ class LLMSettings(Group):
     )
     embedding_model: str | None = Field(None, description="an embedding model's name at EMBEDDING_SOURCE")
     embedding_max_tokens: int = Field(512, ge=64, le=32768, description="a whole number of tokens from 64 to 32768")
+    reranker_source: str | None = Field(
+        None, description="local, openai, aihub or the name of a row, or nothing for no reranker"
+    )
+    reranker_model: str | None = Field(None, description="a reranking model's name at RERANKER_SOURCE")
+    reranker_timeout_s: Seconds = Field(5, description="seconds, more than 0")
 
 
 class OllamaSettings(Group):

@@ -99,6 +99,7 @@ class AuthSettings(Group):
 
 class ChatSettings(Group):
     max_message_chars: int = Field(100_000, ge=1, le=10_000_000, description="a whole number from 1 to 10000000")
+    query_rewrite: Literal["auto", "off", "always"] = Field("auto", description="auto, off or always")
     max_openai_body_mb: int = Field(32, ge=1, le=1024, description="a whole number of megabytes from 1 to 1024")
 
 

@@ -5,6 +5,7 @@ PostgreSQL. What writes takes the session of a job's step; what searches is one 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
@@ -163,6 +164,18 @@ def search_text(session: Session, reach: Reach, query: str, limit: int, *, gener
     weights = bm25.weights(terms, frequencies, total[0])
     mean = float(total[1])
     return _index(session).search(session, reach, weights, generation=generation, mean_terms=mean, limit=limit)
+
+
+def rarities(
+    session: Session, owners: Sequence[UUID], terms: Sequence[str], *, generation: int = 0
+) -> dict[str, float]:
+    """The inverse document frequency of each term in these libraries, of those that no chunk has as well."""
+    count = select(func.count()).where(Chunk.user_id.in_(owners), Chunk.generation == generation)
+    total = session.scalar(count) or 0
+    found: Counter[str] = Counter()
+    for owner in owners if terms and total else ():
+        found.update(_index(session).document_frequencies(session, (owner, generation), terms))
+    return bm25.weights(dict.fromkeys(terms, 1), {term: found[term] for term in terms}, total)
 
 
 def by_places(session: Session, reader: UUID, places: Sequence[Place], *, generation: int = 0) -> list[Located]:

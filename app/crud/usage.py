@@ -22,7 +22,8 @@ COST_DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """One answer. `is_estimated`: its tokens were not counted by the model's side. `cost` in US dollars or unknown."""
+    """One answer, or with `messages` 0 what one took besides. `is_estimated`: its tokens were not counted by the
+    model's side. `cost` in US dollars or unknown."""
 
     user_id: UUID
     model_source: str
@@ -33,6 +34,7 @@ class Usage:
     is_estimated: bool = False
     is_failed: bool = False
     cost: float | None = None
+    messages: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,11 +93,11 @@ def add(session: Session, usage: Usage) -> None:
         "model_source": usage.model_source,
         "model": usage.model or "",
         "surface": usage.surface.value,
-        "messages": 1,
+        "messages": usage.messages,
         "failed": int(usage.is_failed),
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
-        "estimated": int(usage.is_estimated),
+        "estimated": int(usage.is_estimated and usage.messages > 0),
         "cost": usage.cost,
     }
     session.execute(_ADD[session.get_bind().dialect.name], values)

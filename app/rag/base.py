@@ -25,6 +25,7 @@ __all__ = [
     "Page",
     "ParseError",
     "Parser",
+    "Reranker",
     "Spans",
     "StoredVector",
     "StoredVectors",
@@ -86,6 +87,13 @@ class TokenLimit(Protocol):
 
     def token_offsets(self, texts: Sequence[str]) -> list[list[int]]:
         """For each text, the code-point offset at which each of its tokens ends."""
+
+
+class Reranker(Protocol):
+    """Judges texts by how well they answer a query."""
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        """One finite score for each text, in their order; higher is better. Raises an AppError, soon."""
 
 
 class LimitedEmbedder(Embedder, TokenLimit, Protocol):

@@ -18,8 +18,13 @@ from app.crud.chunks import Located
 from app.crud.index import Generation
 from app.crud.scope import Reach, Scope
 from app.db.session import Database, Session
-from app.rag.base import Embedder, Hit, VectorStore
+from app.rag.base import Embedder, Hit, Reranker, VectorStore
+from app.rag.found import Passage
 from app.rag.fusion import fuse, ranks
+from app.rag.relatedness import Floor, Library, Meaning, related
+from app.rag.reranking import RERANKED, reranked
+
+__all__ = ["Passage", "Retrieved", "Retriever", "reads"]
 
 TOP = 100  # of each half
 MAX_LETTERS = 1000
@@ -27,24 +32,6 @@ IDENTIFY_S = 2.0  # what a search waits for an embedder that is not known yet
 UNKNOWN = "The embedding model has not answered yet; try again."
 MAX_SWAPS = 3  # of the index while one search runs
 EmbedderOf = Callable[[str], Awaitable[Embedder | None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A chunk that was found. `score` is from 0 to 1; a rank is None where that half did not find it."""
-
-    file_id: UUID
-    file_name: str
-    page_from: int
-    page_to: int
-    char_from: int
-    char_to: int
-    text: str
-    score: float
-    dense_rank: int | None
-    text_rank: int | None
-    context: str = ""
-    page_label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +60,10 @@ class Retriever:
         embedder: Embedder | None,
         vectors: VectorStore | None,
         embedder_of: EmbedderOf | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
-        self._db, self._embedder, self._vectors, self._embedder_of = db, embedder, vectors, embedder_of
+        self._db, self._embedder, self._vectors = db, embedder, vectors
+        self._embedder_of, self._reranker = embedder_of, reranker
 
     async def search(
         self,
@@ -84,16 +73,16 @@ class Retriever:
         scope: Scope | None,
         limit: int = 10,
         mode: SearchMode = SearchMode.HYBRID,
-        related_only: bool = False,
+        floor: Floor | None = None,
     ) -> Retrieved:
         """`scope` None: all files of the reader's own. What he may not read at this moment is never found, whatever the
         scope names. Hybrid becomes text when the embedder cannot help with this query.
 
-        Meaning always finds something. `related_only` leaves out what shares no word with the query and is not near it.
+        Meaning always finds something. `floor` leaves out what has little to do with the query: see `related`.
 
         Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
         """
-        wanted = _Wanted(reader, query, scope, limit, mode, related_only)
+        wanted = _Wanted(reader, query, scope, limit, mode, floor)
         for _ in range(MAX_SWAPS):
             found = await self._search(wanted)
             if found is not None:
@@ -122,13 +111,29 @@ class Retriever:
                 dense = await self._by_meaning(asked)
             case SearchMode.HYBRID:
                 dense, text = await asyncio.gather(self._by_meaning_if_possible(asked), self._by_words(asked))
-        if wanted.related_only and dense is not None:
-            dense = _related(dense, text or {}, embedder)
+        most = wanted.limit if self._judge(wanted) is None else max(wanted.limit, RERANKED)
         found = _Found(reader, dense, text, _share(query, embedder) if dense and text else 0.5, used.id)
-        passages = await self._db.query(partial(_passages, found=found, limit=wanted.limit))
+        passages = await self._db.query(partial(_passages, found=found, limit=most))
         if passages is None:
             return None
+        meaning = _meaning(query, dense, embedder, has_others=reached.strange > 0)
+        passages = await self._judged(wanted, passages, asked, meaning)
         return Retrieved(passages, SearchMode.TEXT if dense is None else mode, reached.strange)
+
+    def _judge(self, wanted: "_Wanted") -> Reranker | None:
+        return self._reranker if wanted.mode is SearchMode.HYBRID else None
+
+    async def _judged(
+        self, wanted: "_Wanted", passages: list[Passage], asked: "_Asked", meaning: Meaning | None
+    ) -> list[Passage]:
+        """In the order of the reranker, if there is one, and without what is below the floor."""
+        if (judge := self._judge(wanted)) is not None:
+            passages = (await reranked(judge, wanted.query, passages))[: wanted.limit]
+        if wanted.floor is None:
+            return passages
+        library = Library([reach.owner for reach in asked.reaches], asked.index.id)
+        work = partial(related, library=library, query=wanted.query, found=passages, by=meaning, floor=wanted.floor)
+        return await self._db.query(work)
 
     async def _reader(
         self, mode: SearchMode, query: str, generation: Generation | None
@@ -199,7 +204,7 @@ class _Wanted:
     scope: Scope | None
     limit: int
     mode: SearchMode
-    related_only: bool
+    floor: Floor | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,15 +243,19 @@ def _passages(session: Session, *, found: _Found, limit: int) -> list[Passage] |
     row_at = {(row.file_id, row.ordinal): row for row in rows}
     dense_ranks, text_ranks = ranks(dense), ranks(text)
     return [
-        _passage(row_at[place], score, dense_ranks.get(place), text_ranks.get(place))
+        _passage(row_at[place], score, (dense_ranks.get(place), text_ranks.get(place)), dense.get(place))
         for place, score in fused.items()
         if place in row_at
     ]
 
 
-def _related(dense: dict[Place, float], text: dict[Place, float], embedder: Embedder | None) -> dict[Place, float]:
-    floor = embedder.related_from if embedder is not None else 0.0
-    return {place: score for place, score in dense.items() if score >= floor or place in text}
+def _meaning(
+    query: str, dense: dict[Place, float] | None, embedder: Embedder | None, *, has_others: bool
+) -> Meaning | None:
+    if embedder is None or not dense:
+        return None
+    at_most = None if has_others else min(dense.values()) if len(dense) >= TOP else 0.0
+    return Meaning(embedder.related_from, embedder.familiarity(query), at_most)
 
 
 def _share(query: str, embedder: Embedder | None) -> float:
@@ -267,7 +276,7 @@ def reads(scripts: frozenset[str] | None, query: str) -> bool:
     return 2 * known >= len(letters)
 
 
-def _passage(row: Located, score: float, dense_rank: int | None, text_rank: int | None) -> Passage:
+def _passage(row: Located, score: float, ranks: tuple[int | None, int | None], cosine: float | None) -> Passage:
     return Passage(
         file_id=row.file_id,
         file_name=row.file_name,
@@ -277,8 +286,10 @@ def _passage(row: Located, score: float, dense_rank: int | None, text_rank: int 
         char_to=row.char_to,
         text=row.text,
         score=score,
-        dense_rank=dense_rank,
-        text_rank=text_rank,
+        dense_rank=ranks[0],
+        text_rank=ranks[1],
         context=row.context,
         page_label=row.page_label,
+        ordinal=row.ordinal,
+        cosine=cosine,
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from pydantic import Field, model_validator
 
-from app.core.enums import CountedBy, FinishReason, Match, Stage
+from app.core.enums import CountedBy, FinishReason, Match, PassageMode, Stage
 from app.schemas.base import Answer, Body, Text
 from app.schemas.messages import MessageOut
 from app.schemas.tags import TagFilter
@@ -30,7 +30,11 @@ class ChatRequest(Body):
     collection_ids: list[UUID] | None = Field(None, max_length=100, description="search the files of these too")
     tags: TagFilter | None = None
     use_rag: bool = Field(True, description="false: no passages")
-    strict: bool = Field(False, description="answer from passages or say that there are none")
+    strict: bool = Field(False, description="answer from passages, or say that the documents do not have it")
+    mode: PassageMode = Field(
+        PassageMode.AUTO,
+        description="auto: chosen files that fit in a third of the model's context go in whole; passages: never",
+    )
     system_prompt: Text | None = Field(None, max_length=20_000)
     temperature: float | None = Field(None, ge=0, le=2)
     max_tokens: int | None = Field(None, ge=1, le=1_000_000)

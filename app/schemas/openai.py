@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Raw, field
 
+from app.core.enums import PassageMode
+
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Name = Annotated[str, Meta(min_length=1, max_length=400)]
@@ -74,6 +76,10 @@ class ChatCompletionRequest(msgspec.Struct, kw_only=True):
         ]
         | None
     ) = None
+    strict: (
+        Annotated[bool, Meta(description="ours: answer from passages, or say that the documents do not have it")] | None
+    ) = None
+    mode: Annotated[PassageMode, Meta(description="ours: auto: short files go in whole; passages: never")] | None = None
     store: Annotated[bool, Meta(description="ours: keep question and answer as a conversation of yours")] | None = None
     conversation_id: Annotated[UUID, Meta(description="ours, with `store`: go on with this conversation")] | None = None
 

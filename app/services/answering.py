@@ -12,7 +12,7 @@ from uuid import UUID
 
 from loguru import logger
 
-from app.core.enums import CountedBy
+from app.core.enums import CountedBy, Surface
 from app.core.errors import AppError, Internal, UpstreamRefused, ValidationFailed
 from app.observability import metrics
 from app.rag.citations import Checker
@@ -45,7 +45,10 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one answer took of which model, for the statistics. `cost` in US dollars; None: no price is known."""
+    """What one answer took of which model, for the statistics. `cost` in US dollars; None: no price is known.
+
+    `messages` 0: what it took besides, such as a question that was rewritten.
+    """
 
     user_id: UUID
     model_source: str
@@ -53,6 +56,8 @@ class Spent:
     tokens: TokenUsage
     cost: float | None
     failed: bool
+    surface: Surface = Surface.OPENAI
+    messages: int = 1
 
 
 Record = Callable[[Spent], Awaitable[None]]
@@ -60,13 +65,17 @@ Record = Callable[[Spent], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be answered, for whom, and by what. `sources` None: no files were searched."""
+    """What is to be answered, for whom, and by what. `sources` None: no files were searched.
+
+    `said`: the answer is known, and no model is asked.
+    """
 
     user_id: UUID
     source: Source
     request: Generation
     prompt_tokens: int  # by estimate
     sources: Sequence[Passage] | None = None
+    said: str | None = None
 
 
 class Answering:
@@ -187,7 +196,10 @@ class Answering:
             with metrics.ACTIVE_RUNS.track_inprogress():
                 if self._checker is not None and self._checker.is_large:
                     await asyncio.to_thread(self._checker.prepare)
-                await self._pool.generate(order.source, order.request, self, Ticket(order.user_id))
+                if order.said is not None:
+                    self.delta(Delta(text=order.said, finish_reason="stop", usage=TokenUsage(0, 0)))
+                else:
+                    await self._pool.generate(order.source, order.request, self, Ticket(order.user_id))
         except asyncio.CancelledError:
             status = "stopped"
         except AppError as error:

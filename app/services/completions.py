@@ -13,16 +13,16 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw
 
-from app.core.enums import CountedBy
+from app.core.enums import Author, CountedBy, PassageMode, Surface
 from app.core.errors import AppError, Conflict, ContextOverflow, ModelUnavailable, NotFound, ValidationFailed
 from app.crud import scope
 from app.crud.scope import Wanted
 from app.db.session import Database
-from app.rag.retriever import Retriever
 from app.schemas.chat import Source as Passage
 from app.services import ledger
 from app.services.answering import Answering, Order, Record
-from app.services.grounding import find_sources, passage_texts
+from app.services.grounding import Answerer, Grounded, Grounding, Need, passage_texts
+from app.services.ledger import PastTurn
 from app.services.llm.base import CountsTokens, Generation, Options, Turn
 from app.services.llm.pool import Pool
 from app.services.llm.source import Source
@@ -30,6 +30,8 @@ from app.services.meter import Meter
 
 CLOSE_TIMEOUT_S: Final = 5.0
 SYSTEM_ROLES: Final = frozenset({"system", "developer"})
+AUTHORS: Final = {"user": Author.USER, "assistant": Author.ASSISTANT}
+NO_MESSAGE: Final = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Asked:
     options: Options
     use_rag: bool = False
     wanted: Wanted = field(default_factory=Wanted)
+    strict: bool = False
+    mode: PassageMode = PassageMode.AUTO
     store: bool = False
     conversation_id: UUID | None = None
 
@@ -62,9 +66,9 @@ class Asked:
 class Completions:
     """Owns the tasks of all answers of this surface. `record` is told of each when it has ended."""
 
-    def __init__(self, db: Database, pool: Pool, retriever: Retriever, *, record: Record) -> None:
+    def __init__(self, db: Database, pool: Pool, grounding: Grounding, *, record: Record) -> None:
         self.pool = pool
-        self._db, self._retriever, self._record = db, retriever, record
+        self._db, self._grounding, self._record = db, grounding, record
         self._running: set[Answering] = set()
         self._closing = False
 
@@ -75,10 +79,12 @@ class Completions:
         source, model = await self.pool.resolve(asked.model)
         meter = Meter(source, model or source.default_model)
         context_tokens = await source.context_tokens(model)
-        sources = await self._sources(user_id, asked, source, context_tokens) if asked.use_rag else None
-        request = _request(asked, model, sources)
+        grounded = await self._grounded(user_id, asked, Answerer(source, model, context_tokens))
+        request = _request(asked, model, grounded)
         prompt_tokens = await _checked(request, source, context_tokens)
-        order = Order(user_id, source, request, prompt_tokens, sources)
+        order = Order(user_id, source, request, prompt_tokens, grounded.sources if grounded else None)
+        if asked.strict and grounded is not None and not grounded.sources:
+            order = replace(order, said=ledger.NOT_THERE)
         answering = Answering(self.pool, order, meter, record=self._record)
         self._running.add(answering)
         answering.task.add_done_callback(lambda _: self._running.discard(answering))
@@ -96,37 +102,51 @@ class Completions:
         if self._running:
             await asyncio.wait([answering.task for answering in self._running], timeout=CLOSE_TIMEOUT_S)
 
-    async def _sources(self, user_id: UUID, asked: Asked, source: Source, context_tokens: int) -> list[Passage]:
-        """The passages for the question that fit beside the messages. Raises NotFound or Conflict."""
-        question = asked.turns[asked.question_at].text
+    async def _grounded(self, user_id: UUID, asked: Asked, by: Answerer) -> Grounded | None:
+        """The passages for the question that fit beside the messages. None: none are wanted.
+
+        Raises NotFound or Conflict.
+        """
+        if not asked.use_rag:
+            return None
+        turns, at = asked.turns, asked.question_at
         try:
             found = await self._db.query(partial(scope.searched, reader=user_id, wanted=asked.wanted))
         except (NotFound, Conflict) as error:
             error.details["param"] = "collection_ids" if "collection" in error.message else "file_ids"
             raise
-        if not found.is_searched:
-            return []
-        related_only = not (found.chosen and source.capabilities.generates)
-        passages = await find_sources(self._retriever, user_id, question, scope=found, related_only=related_only)
-        left = context_tokens - ledger.answer_tokens(context_tokens, asked.options.limit)
-        left -= _estimate(asked.turns) + ledger.cost(ledger.SYSTEM + ledger.GROUNDED)
-        return ledger.fitting(passages, left // ledger.PASSAGE_SHARE)
+        need = Need(
+            user_id,
+            turns[at].text,
+            found,
+            history=[PastTurn(NO_MESSAGE, AUTHORS[t.role], t.text) for t in turns[:at] if t.role in AUTHORS],
+            mode=asked.mode,
+            strict=asked.strict,
+            surface=Surface.OPENAI,
+        )
+        grounded = await self._grounding.find(need, by)
+        left = by.context_tokens - ledger.answer_tokens(by.context_tokens, asked.options.limit)
+        left -= _estimate(turns) + ledger.cost(ledger.SYSTEM + ledger.GROUNDED + ledger.STRICT + ledger.CUT)
+        room = left if grounded.is_whole else left // ledger.PASSAGE_SHARE
+        kept = ledger.fitting(grounded.sources, room)
+        return replace(grounded, sources=kept, is_cut=len(kept) < len(grounded.sources))
 
 
 def _restarting() -> AppError:
     return ModelUnavailable("the service is restarting; try again in a few seconds", retry_after_s=5)
 
 
-def _request(asked: Asked, model: str | None, sources: Sequence[Passage] | None) -> Generation:
+def _request(asked: Asked, model: str | None, grounded: Grounded | None) -> Generation:
     request = Generation(turns=asked.turns, model=model, options=asked.options, written=asked.written)
-    if sources is None:
+    if grounded is None:
         return request
+    sources = grounded.sources
     at = asked.question_at
     turns, written = list(asked.turns), list(asked.written)
     if sources:
         turns[at] = _with_passages(turns[at], sources)
         written[at] = _raw(turns[at])
-    said = ledger.GROUNDED if sources else ledger.NOTHING_FOUND
+    said = ledger.instructions(sources, strict=asked.strict, is_cut=grounded.is_whole and grounded.is_cut)
     if turns[0].role in SYSTEM_ROLES:
         turns[0] = msgspec.structs.replace(turns[0], content=turns[0].text + said)
         written[0] = _raw(turns[0])

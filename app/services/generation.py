@@ -17,7 +17,6 @@ from app.core.errors import AppError, Internal
 from app.db.session import Database, Session
 from app.observability import metrics
 from app.rag.citations import Checker
-from app.rag.retriever import Retriever
 from app.schemas.chat import (
     CitationChecked,
     Event,
@@ -30,10 +29,10 @@ from app.schemas.chat import (
 )
 from app.services import outcome
 from app.services.fitting import count_written, fit
-from app.services.grounding import find_sources, passage_texts
-from app.services.ledger import Prompt
+from app.services.grounding import Answerer, Grounded, Grounding, need_of, passage_texts
+from app.services.ledger import NOT_THERE, Prompt
 from app.services.llm import source as llm
-from app.services.llm.base import Delta, Generation, Options
+from app.services.llm.base import Delta, Generation, Options, TokenUsage
 from app.services.llm.pool import Pool
 from app.services.llm.queue import Ticket
 from app.services.meter import Meter
@@ -55,7 +54,7 @@ class Tools:
 
     db: Database
     pool: Pool
-    retriever: Retriever
+    grounding: Grounding
 
 
 class RunTask:
@@ -72,6 +71,7 @@ class RunTask:
         self._reasoning: list[str] = []
         self._trace: list[int] = []
         self._sources: list[Source] = []
+        self._grounded: Grounded | None = None
         self._checker: Checker | None = None
         self._citations: list[CitationChecked] = []
         self._prompt: Prompt | None = None
@@ -176,7 +176,7 @@ class RunTask:
             if self._tokenizer is not None:
                 self._say(StatusChanged(stage=Stage.PROMPT))
             self._prompt = await fit(
-                self.turn.parts(self._asked, self._sources),
+                self.turn.parts(self._asked, self._sources, is_whole=bool(self._grounded and self._grounded.is_whole)),
                 self._request,
                 self._tokenizer,
                 context_tokens=self._asked.context_tokens,
@@ -191,8 +191,7 @@ class RunTask:
             if self._says_nothing_found() and self._asked.request.strict:
                 self._prompt = None  # the model is not asked
                 return
-            entry = outcome.ledger_entry(self._asked, self.turn, self._prompt, None)
-            self._writer.note(msgspec.json.encode(entry))
+            self._writer.note(msgspec.json.encode(self._entry(None)))
             ticket = Ticket(self.turn.user_id)
             await self._tools.pool.generate(self._model_source, self._request(self._prompt), self, ticket)
         finally:
@@ -202,7 +201,7 @@ class RunTask:
         wanted = self.turn.searched or self._asked.request.strict
         if self._sources or self.turn.content_before or not wanted or not self._generates:
             return False
-        self._write(NOTHING_FOUND)
+        self._write(NOT_THERE if self._asked.request.strict else NOTHING_FOUND)
         return True
 
     async def _find_sources(self) -> None:
@@ -212,15 +211,9 @@ class RunTask:
         if not self.turn.searched:
             return
         self._say(StatusChanged(stage=Stage.RETRIEVING))
-        # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
-        any_passage = self.turn.chosen and self._generates
-        self._sources = await find_sources(
-            self._tools.retriever,
-            self.turn.user_id,
-            self.turn.question,
-            scope=self.turn.scope,
-            related_only=not any_passage,
-        )
+        by = Answerer(self._model_source, self._asked.model, self._asked.context_tokens)
+        self._grounded = await self._tools.grounding.find(need_of(self._asked, self.turn), by)
+        self._sources = self._grounded.sources
 
     def _request(self, prompt: Prompt) -> Generation:
         request = self._asked.request
@@ -239,7 +232,6 @@ class RunTask:
             self._cite(self._checker.end() if self._checker is not None else [])
             if usage is not None and error is None:
                 self._say(usage)
-        entry = outcome.ledger_entry(self._asked, self.turn, self._prompt, self._meter.usage)
         written = Written(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
@@ -247,7 +239,7 @@ class RunTask:
             sources=[msgspec.to_builtins(source) for source in self._sources],
             citations=[msgspec.to_builtins(citation) for citation in self._citations],
             usage=usage,
-            entry=entry | {"incidents": msgspec.to_builtins(self._incidents)},
+            entry=self._entry(self._meter.usage) | {"incidents": msgspec.to_builtins(self._incidents)},
             model_source=self._meter.source.name,
             model=self._meter.model,
         )
@@ -262,6 +254,10 @@ class RunTask:
             self.failure = await self._store(store)
         if self.failure is None:
             self._writer.stored()
+
+    def _entry(self, usage: TokenUsage | None) -> dict[str, object]:
+        search = self._grounded.entry() if self._grounded else {}
+        return outcome.ledger_entry(self._asked, self.turn, self._prompt, usage, search)
 
     async def _store(self, store: Callable[[Session], None]) -> AppError | None:
         """Why it could not be stored: the frames in the log are then the only copy."""

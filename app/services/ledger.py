@@ -27,6 +27,9 @@ GROUNDED: Final = (
 NOTHING_FOUND: Final = (
     " The user's documents were searched and no passage matches the question. Say so before you answer."
 )
+NOT_THERE: Final = "*This is not in your documents: nothing in them matches this question.*\n\n"
+STRICT: Final = " Use nothing but the passages: what they do not say, you do not know."
+CUT: Final = " The files are too long for you: the passages end before they do. Say so when it matters."
 CONTINUE: Final = "Go on with your last answer exactly where it stopped, without repeating any of it."
 
 
@@ -41,7 +44,10 @@ class PastTurn:
 
 @dataclass(frozen=True, slots=True)
 class PromptParts:
-    """All that may go into a prompt. `searched` False: no files were looked at. `partial`: an answer to go on with."""
+    """All that may go into a prompt. `searched` False: no files were looked at. `partial`: an answer to go on with.
+
+    `is_whole`: the sources are whole files, page by page.
+    """
 
     question: str
     history: Sequence[PastTurn]
@@ -49,6 +55,8 @@ class PromptParts:
     searched: bool = False
     system_prompt: str | None = None
     partial: str | None = None
+    is_whole: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ def check_fits(parts: PromptParts, *, context_tokens: int, max_tokens: int | Non
 
 def _cost_of_frame(parts: PromptParts) -> int:
     """Of what cannot be left out: system prompt, question, and the answer to go on with."""
-    system = (parts.system_prompt or SYSTEM) + (GROUNDED if parts.searched else "")
+    system = (parts.system_prompt or SYSTEM) + (GROUNDED + STRICT + CUT if parts.searched else "")
     partial = 0 if parts.partial is None else cost(parts.partial) + cost(CONTINUE)
     return cost(system) + cost(parts.question) + partial
 
@@ -110,9 +118,10 @@ def assemble(parts: PromptParts, *, context_tokens: int, max_tokens: int | None)
     system = parts.system_prompt or SYSTEM
     left = context_tokens - answer_tokens(context_tokens, max_tokens)
     left -= _cost_of_frame(parts)
-    sources = fitting(parts.sources, left // PASSAGE_SHARE)
+    sources = fitting(parts.sources, left if parts.is_whole else left // PASSAGE_SHARE)
     if parts.searched:
-        system += GROUNDED if sources else NOTHING_FOUND
+        is_cut = parts.is_whole and len(sources) < len(parts.sources)
+        system += instructions(sources, strict=parts.strict, is_cut=is_cut)
     left -= sum(cost(passage(s)) for s in sources)
     kept: list[PastTurn] = []
     for exchange in _exchanges(parts.history)[::-1]:
@@ -135,6 +144,13 @@ def assemble(parts: PromptParts, *, context_tokens: int, max_tokens: int | None)
         context_tokens=context_tokens,
         system_prompt=system,
     )
+
+
+def instructions(sources: Sequence[Source], *, strict: bool, is_cut: bool) -> str:
+    """What the system prompt says of the passages. `is_cut`: they are the beginning of whole files."""
+    if not sources:
+        return NOTHING_FOUND
+    return GROUNDED + (STRICT if strict else "") + (CUT if is_cut else "")
 
 
 def passage(source: Source) -> str:

@@ -1,5 +1,6 @@
 """What a run leaves when it has ended: its message, its own row, and the record of what the model saw."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -92,14 +93,17 @@ def with_counts(used: Usage, counted: UsageCounted | None) -> Usage:
     )
 
 
-def ledger_entry(asked: Asked, turn: Turn, prompt: Prompt | None, usage: TokenUsage | None) -> dict[str, object]:
-    """What the model saw. `prompt` None: it was never asked."""
+def ledger_entry(
+    asked: Asked, turn: Turn, prompt: Prompt | None, usage: TokenUsage | None, search: Mapping[str, object]
+) -> dict[str, object]:
+    """What the model saw. `prompt` None: it was never asked. `search`: how its passages were found."""
     request = asked.request
     return {
         "model_source": asked.model_source,
         "model": asked.model,
         "query": turn.question if turn.searched else None,
         "files_searched": [str(i) for i in turn.file_ids],
+        **search,
         "tags": turn.scope.tags,
         "passages": [msgspec.to_builtins(s) for s in prompt.sources] if prompt else [],
         "temperature": request.temperature,

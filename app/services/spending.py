@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from app.core.enums import CountedBy, Surface
+from app.core.enums import CountedBy
 from app.crud import usage
 from app.crud.usage import Usage
 from app.db.session import Database
@@ -20,11 +20,12 @@ class Spending:
             user_id=spent.user_id,
             model_source=spent.model_source,
             model=spent.model,
-            surface=Surface.OPENAI,
+            surface=spent.surface,
             prompt_tokens=spent.tokens.prompt_tokens,
             completion_tokens=spent.tokens.completion_tokens,
             is_estimated=spent.tokens.counted_by is CountedBy.ESTIMATE,
             is_failed=spent.failed,
             cost=spent.cost,
+            messages=spent.messages,
         )
         await self._db.write(partial(usage.add, usage=used))

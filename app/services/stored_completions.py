@@ -130,6 +130,8 @@ class StoredCompletions:
                 collection_ids=None if wanted.collection_ids is None else list(wanted.collection_ids),
                 tags=None if wanted.tags is None else {key: list(values) for key, values in wanted.tags.items()},
                 use_rag=asked.use_rag,
+                strict=asked.strict,
+                mode=asked.mode,
                 system_prompt=system,
                 temperature=asked.options.temperature,
                 max_tokens=asked.options.limit,

@@ -77,7 +77,7 @@ class Turn:
             model=asked.model,
         )
 
-    def parts(self, asked: Asked, sources: Sequence[Source] = ()) -> PromptParts:
+    def parts(self, asked: Asked, sources: Sequence[Source] = (), *, is_whole: bool = False) -> PromptParts:
         return PromptParts(
             question=self.question,
             history=self.history,
@@ -85,6 +85,8 @@ class Turn:
             searched=self.searched,
             system_prompt=asked.request.system_prompt,
             partial=self.content_before or None,
+            is_whole=is_whole,
+            strict=asked.request.strict,
         )
 
 

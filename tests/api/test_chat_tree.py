@@ -158,6 +158,6 @@ async def test_history_is_cut_by_whole_turns_and_the_cut_is_on_record(chat: Chat
 async def test_a_strict_question_without_passages_is_not_asked(chat: Chat, model: Upstream) -> None:
     asked = model.stats.requests
     frames = await chat.stream("anything", strict=True, model="fake-n1")
-    assert "matches this question" in text(frames)
+    assert "not in your documents: nothing in them matches this question" in text(frames)
     assert (frames[-1].data["finish_reason"], model.stats.requests) == ("stop", asked)
     assert (await chat.message(frames))["usage"] is None

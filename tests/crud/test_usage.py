@@ -63,6 +63,11 @@ async def test_answers_of_one_day_are_one_row(db: Database, one: Usage) -> None:
     assert await totals(db) == Figures(**figures(3, 30, 11, failed=1, estimated=1))  # type: ignore[arg-type]
 
 
+async def test_what_an_answer_took_besides_is_no_answer(db: Database, one: Usage) -> None:
+    await add(db, one, replace(one, messages=0, is_estimated=True, prompt_tokens=90))
+    assert await totals(db) == Figures(**figures(1, 100, 6))  # type: ignore[arg-type]
+
+
 async def test_nothing_was_used(db: Database, ann: UUID) -> None:
     days = replace(EVER, user_id=ann)
     assert await totals(db, days) == Figures(**figures(0, 0, 0))  # type: ignore[arg-type]

@@ -66,7 +66,7 @@ class Unknown(TopicEmbedder):
 class Library:
     """Users with files, as ingestion would leave them."""
 
-    def __init__(self, db: Database, vectors: ChromaProcess) -> None:
+    def __init__(self, db: Database, vectors: ChromaProcess | None) -> None:
         self.db, self.vectors = db, vectors
 
     async def user(self) -> UUID:
@@ -83,6 +83,7 @@ class Library:
         name: str = "a.pdf",
         *,
         space: str = TopicEmbedder.fingerprint,
+        vectors: Vectors | None = None,
     ) -> UUID:
         key = uuid4()
         async with self.db.begin() as session:
@@ -100,7 +101,9 @@ class Library:
             )
             await session.flush()
             await chunks.add(session, [self.row(owner, key, n, text) for n, text in enumerate(texts)])
-        found = await TopicEmbedder().embed(texts, urgency="document")
+        if self.vectors is None:
+            return key
+        found = await TopicEmbedder().embed(texts, urgency="document") if vectors is None else vectors
         await self.vectors.add(owner, key, range(len(texts)), found, space=space)
         return key
 

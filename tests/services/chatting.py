@@ -36,7 +36,7 @@ class Chatting:
         self.db, self.user = db, user
         self.log = Journal(folder / "journal.db")
         pool = pool_of(*models, first=30, idle=30, total=60)
-        tools = Tools(db=db, pool=pool, retriever=None)  # type: ignore[arg-type] - no test here has files
+        tools = Tools(db=db, pool=pool, grounding=None)  # type: ignore[arg-type] - no test here has files
         self.service = ChatService(tools, self.log, UserEvents(), replica=REPLICA, max_message_chars=100_000)
 
     async def start(self, message: str | None = "hello", *, key: str | None = None, **body: object) -> Started:

@@ -11,6 +11,7 @@ from msgspec.json import Decoder
 from starlette.requests import ClientDisconnect
 
 from app.core import tags
+from app.core.enums import PassageMode
 from app.core.errors import ValidationFailed
 from app.crud.scope import Wanted
 from app.schemas import openai as schemas
@@ -107,6 +108,8 @@ def chat(body: bytes) -> tuple[Asked, ChatCompletionRequest]:
         options=Options(**given, others=others),
         use_rag=request.use_rag is not False and (bool(request.use_rag) or _says_what(request)),
         wanted=Wanted(request.file_ids, request.collection_ids, _tags(request)),
+        strict=bool(request.strict),
+        mode=request.mode or PassageMode.AUTO,
         store=bool(request.store),
         conversation_id=request.conversation_id,
     )

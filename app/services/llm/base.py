@@ -109,6 +109,7 @@ class Capabilities:
     embeds: bool = False
     embeds_unnamed: bool = True  # it has a model for that when a request names none
     counts_tokens: bool = False  # it is a CountsTokens
+    reranks: bool = False  # it is a Reranks
 
 
 class ModelKind(StrEnum):

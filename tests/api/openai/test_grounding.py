@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.openai.asking import CHAT, ask, body, refused, stream
+from app.services import ledger
+from tests.api.openai.asking import CHAT, ask, body, refused, stream, text
 from tests.api.people import Person
 from tests.documents import text_pdf
 from tests.fakes.upstream import Upstream
@@ -34,7 +35,7 @@ async def test_sources_stand_on_the_message_and_in_the_first_delta(
     assert "Numbered passages" in system["content"]
     assert question["content"].startswith("Passages:\n\n[1] ferries.pdf, page 2\n")
     assert question["content"].endswith(QUESTION)
-    chunks = await stream(person, **asked(file_ids=[file_id]))
+    chunks = await stream(person, **asked(file_ids=[file_id], mode="passages"))
     assert [s["page_from"] for s in chunks[0]["choices"][0]["delta"]["sources"]][:1] == [2]
     assert not [c for c in chunks[1:] if "sources" in str(c)]
 
@@ -67,6 +68,35 @@ async def test_nothing_that_matches_is_said(person: Person, file_id: str, model:
     found = await ask(person, messages=messages, use_rag=True)
     assert found["choices"][0]["message"]["sources"] == []
     assert "no passage matches" in str(model.stats.bodies[-1]["messages"])
+
+
+async def test_strict_asks_no_model_about_what_is_not_there(person: Person, file_id: str, model: Upstream) -> None:
+    messages = [{"role": "user", "content": "Which enzyme unwinds the double helix?"}]
+    asked_before = model.stats.requests
+    for more in ({"use_rag": True}, {"file_ids": [file_id]}):
+        found = await ask(person, messages=messages, strict=True, **more)
+        assert "not in your documents" in found["choices"][0]["message"]["content"]
+        assert (found["choices"][0]["message"]["sources"], found["usage"]["total_tokens"]) == ([], 0)
+        assert "not in your documents" in text(await stream(person, messages=messages, strict=True, **more))
+    assert model.stats.requests == asked_before
+    found = await ask(person, **asked(file_ids=[file_id], strict=True))
+    assert [s["page_from"] for s in found["choices"][0]["message"]["sources"]] == [1, 2]
+    assert ledger.STRICT.strip() in str(model.stats.bodies[-1]["messages"])
+
+
+async def test_a_follow_up_of_the_client_s_messages(person: Person, file_id: str, model: Upstream) -> None:
+    """The fake model's words are no question, so the one before is added."""
+    messages = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": "4711."}]
+    asked_before = model.stats.requests
+    found = await ask(person, messages=[*messages, {"role": "user", "content": "why?"}], use_rag=True)
+    assert found["choices"][0]["message"]["sources"][0]["page_from"] == 2
+    assert model.stats.requests == asked_before + 2
+
+
+@pytest.mark.parametrize("more", [{"mode": "whole"}, {"strict": "yes"}])
+async def test_what_cannot_be_asked(person: Person, more: dict[str, object]) -> None:
+    answer = await person.http.post(CHAT, json=body(**asked(use_rag=True, **more)))
+    assert refused(answer, 400, None)["param"] in more
 
 
 async def test_passages_alone_may_answer(person: Person, file_id: str) -> None:

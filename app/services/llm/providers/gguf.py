@@ -19,7 +19,7 @@ class GGUF:
     def __init__(self, name: str, settings: LocalSettings, *, where: Path, files: Files | None = None) -> None:
         self.name = name
         self.default_model = settings.local_model
-        self.capabilities = Capabilities(embeds=True, counts_tokens=True)
+        self.capabilities = Capabilities(embeds=True, counts_tokens=True, reranks=True)
         self._folder = Folder(files or gguf_files(where), where=where, preferred=settings.local_model)
         self._loader = Loader(self._folder, settings)
 

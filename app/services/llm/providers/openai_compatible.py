@@ -13,6 +13,7 @@ from app.core.registry import Registry
 from app.services.llm.base import Capabilities, Delta, Embeddings, Generation, ModelInfo
 from app.services.llm.http import Credentials, Http, faults, read, refusal, suppressed
 from app.services.llm.openai_wire import OpenAIDeltas
+from app.services.llm.rerank_wire import rerank
 from app.services.llm.sdk import SDK
 from app.services.llm.wire import MAX_BODY_BYTES, SSEDecoder
 
@@ -36,12 +37,13 @@ class Endpoint:
 
 
 class OpenAICompatible:
-    """Implements Provider for one base URL. `http` is shared with the other base URLs of the source."""
+    """Implements Provider and Reranks for one base URL. `http` is shared with the other base URLs of the source."""
 
     def __init__(self, name: str, endpoint: Endpoint, *, credentials: Credentials, http: Http) -> None:
         self.name = name
         self.default_model = endpoint.model
-        self.capabilities = Capabilities(embeds=True, embeds_unnamed=endpoint.embedding_model is not None)
+        embeds_unnamed = endpoint.embedding_model is not None
+        self.capabilities = Capabilities(embeds=True, embeds_unnamed=embeds_unnamed, reranks=True)
         self._endpoint, self._credentials, self._http = endpoint, credentials, http
         self._url = URL(endpoint.base_url + "/chat/completions")
         self._sdk: SDK | None = None
@@ -81,6 +83,9 @@ class OpenAICompatible:
         if name is None:
             raise ModelUnavailable(f"{self.name} has no embedding model: name one, such as {self.name}/MODEL")
         return await (await self._open_sdk()).embed(texts, name, dimensions)
+
+    async def rerank(self, query: str, texts: Sequence[str], *, model: str | None) -> list[float]:
+        return await rerank(self._http, (self.name, self._endpoint.base_url), self._credentials, query, texts, model)
 
     async def aclose(self) -> None:
         await self._http.aclose()
