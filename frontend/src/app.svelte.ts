@@ -3,6 +3,7 @@ import { Api } from './api/client';
 import { faultOf } from './api/errors';
 import type { ModelRef, Pull } from './api/model-types';
 import type { StoredFile } from './api/types';
+import { type Scope, scopeBody } from './chat/scope';
 import { ChatSession } from './chat/session.svelte';
 import { Account } from './stores/account.svelte';
 import { Conversations } from './stores/conversations.svelte';
@@ -12,6 +13,7 @@ import { Files } from './stores/files.svelte';
 import { Models } from './stores/models.svelte';
 import { Pulls } from './stores/pulls.svelte';
 import { Route } from './stores/route.svelte';
+import { Scopes } from './stores/scopes.svelte';
 import { sentence } from './text';
 
 export interface Question {
@@ -30,13 +32,13 @@ export class App {
   models = new Models(this.api);
   pulls = new Pulls(this.api, { say: (text) => this.say(text), ready: () => void this.models.load() });
   files = new Files(this.api, (text) => this.say(text));
-  useFiles = $state(true);
+  scopes = new Scopes();
   chat = new ChatSession(this.api, {
     say: (text) => this.say(text),
     opened: (id, isNew) => this.#opened(id, isNew),
     options: () => ({
       ...(this.model ? { model_source: this.model.source, model: this.model.model ?? undefined } : {}),
-      ...(this.useFiles ? {} : { use_rag: false }),
+      ...scopeBody(this.scope),
     }),
   });
   feed = new Feed(this.api, { event: (name, data) => this.#event(name, data), back: () => this.#back(), poll: () => this.#poll() });
@@ -45,6 +47,15 @@ export class App {
   get model(): ModelRef | null {
     const last = this.chat.path.findLast((turn) => turn.role === 'assistant' && turn.source);
     return this.models.chosen(this.chat.conversationId, last?.asked ?? null);
+  }
+
+  /** Where the open chat looks things up. */
+  get scope(): Scope {
+    return this.scopes.of(this.chat.conversationId);
+  }
+
+  narrow(change: Partial<Scope>): void {
+    this.scopes.set(this.chat.conversationId, change);
   }
 
   get isAdmin(): boolean {
@@ -93,6 +104,7 @@ export class App {
   stop(): void {
     this.feed.stop();
     this.chat.close();
+    this.scopes.forget();
   }
 
   /** The conversation that files and questions go to; one is made when there is none. */
@@ -123,6 +135,7 @@ export class App {
       this.adopted = id;
       moveDraft(null, id);
       this.models.settle(id);
+      this.scopes.settle(id);
       this.chat.conversationId = id;
       this.route.settle(id);
     }

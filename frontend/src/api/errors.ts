@@ -47,14 +47,13 @@ export function faultOf(error: unknown): Fault {
   return { code: 'unknown', message: error instanceof Error ? error.message : String(error) };
 }
 
-/** The same, or that this server has no such thing: `what` it is, in the plural. */
-export function explained(error: unknown, what: string): Fault {
-  const isMissing = error instanceof ApiError && (error.status === 501 || error.status === 405 || isNoRoute(error));
-  return isMissing ? { code: 'missing', message: `${what} are not there on this server. Ask its administrator for an update.` } : faultOf(error);
-}
+const NO_ROUTE = /^there is nothing at |Method Not Allowed/;
 
-/** The answer of a server that knows no such address, unlike one that knows no such row. */
-const isNoRoute = (error: ApiError) => error.status === 404 && error.message.startsWith('there is nothing at ');
+/** The same, or that this server has no such thing: `what` it is, in the plural. */
+export const explained = (fault: Fault, what: string): Fault =>
+  NO_ROUTE.test(fault.message)
+    ? { code: 'missing', message: `${what} are not there on this server. Ask its administrator for an update.` }
+    : fault;
 
 /** What a person can do about an error, by its stable code. */
 const WAY_OUT: Record<string, string> = {
