@@ -9,7 +9,7 @@ import { Account } from './stores/account.svelte';
 import { Conversations } from './stores/conversations.svelte';
 import { moveDraft } from './stores/drafts';
 import { Feed } from './stores/feed';
-import { Files } from './stores/files.svelte';
+import { type FileChange, Files } from './stores/files.svelte';
 import { Models } from './stores/models.svelte';
 import { Pulls } from './stores/pulls.svelte';
 import { Route } from './stores/route.svelte';
@@ -21,6 +21,13 @@ export interface Question {
   text: string;
   action: string;
   act: () => Promise<void> | void;
+}
+
+/** A list of files that is shown. */
+export interface FileShelf {
+  take(change: FileChange): void;
+  refresh(): Promise<void>;
+  close(): void;
 }
 
 /** Everything that lives as long as the page. */
@@ -67,6 +74,12 @@ export class App {
   /** Files that are about to be sent, once there is a conversation for them. */
   attaching = $state(0);
   #making: Promise<string> | null = null;
+
+  /** The newest `job` event; what shows jobs asks anew. */
+  job = $state.raw<unknown>(null);
+  /** What files that are dropped are added to, beside the library. */
+  dropInto = $state.raw<((file: StoredFile) => Promise<unknown>) | null>(null);
+  #shelves = new Set<FileShelf>();
 
   /** What a screen reader is told. */
   said = $state('');
@@ -120,6 +133,18 @@ export class App {
     return id;
   }
 
+  /** A list of files is told what changes, and asks anew when no events come. */
+  watchFiles(list: FileShelf): () => void {
+    const watch = (change: FileChange) => list.take(change);
+    this.files.watchers.add(watch);
+    this.#shelves.add(list);
+    return () => {
+      this.files.watchers.delete(watch);
+      this.#shelves.delete(list);
+      list.close();
+    };
+  }
+
   async attach(files: Iterable<File>): Promise<void> {
     const list = [...files];
     if (!list.length) return;
@@ -142,7 +167,7 @@ export class App {
   }
 
   async #poll(): Promise<void> {
-    await Promise.all([this.files.poll(), this.pulls.poll()]);
+    await Promise.all([this.files.poll(), this.pulls.poll(), ...[...this.#shelves].map((list) => list.refresh())]);
   }
 
   #back(): void {
@@ -157,6 +182,7 @@ export class App {
       if (file.change === 'deleted') this.files.drop(file.id);
       else this.files.apply(file);
     }
+    if (name === 'job') this.job = data;
     if (name === 'model') this.pulls.apply(data as Pull);
     if (name === 'conversation') this.#conversationChanged(data as { id: string; change: string });
   }

@@ -103,7 +103,12 @@ export interface StoredFile {
   conversation_id: string | null;
   created_at: string;
   needs_reindex?: boolean;
+  /** Finer than the status: `splitting`, `verifying`. */
+  step?: string;
+  attempt?: number;
   coverage?: Coverage | null;
+  /** Those that this user may see it in. */
+  collections?: { id: string; name: string }[];
   tags?: Tags;
   page_tags?: PageTags[];
   source_url?: string | null;

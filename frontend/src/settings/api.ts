@@ -79,3 +79,15 @@ export const revokeKey = (api: Api, id: string) => api.send('DELETE', `/auth/key
 
 export const stats = (api: Api, whose: 'user' | 'system', from: string, to: string) =>
   api.json<Stats>('GET', `/stats/${whose}`, { query: { from, to } });
+
+export interface Golden {
+  id: string;
+  question: string;
+  file_id: string;
+  /** Of its file, while it is there. */
+  file_name?: string | null;
+  page: number;
+  created_at?: string;
+}
+export const goldenOf = (api: Api, cursor: string | null) => api.json<Page<Golden>>('GET', '/golden', { query: { cursor } });
+export const removeGolden = (api: Api, id: string) => api.send('DELETE', `/golden/${id}`);
