@@ -38,7 +38,11 @@ export class App {
   conversations = new Conversations(this.api);
   models = new Models(this.api);
   pulls = new Pulls(this.api, { say: (text) => this.say(text), ready: () => void this.models.load() });
-  files = new Files(this.api, (text) => this.say(text));
+  files = new Files(
+    this.api,
+    (text) => this.say(text),
+    (text) => (this.notice = text),
+  );
   scopes = new Scopes();
   chat = new ChatSession(this.api, {
     say: (text) => this.say(text),

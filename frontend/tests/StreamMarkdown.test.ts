@@ -37,7 +37,7 @@ it('marks what was not found in its source, in the sentence that says it, withou
   const sources = new Set([1, 2]);
   const { container, rerender } = render(StreamMarkdown, { text, streaming: true, sources });
   const blocks = [...container.querySelectorAll('.md > div')];
-  const chips = () => [...container.querySelectorAll('.cite')].map((chip) => [chip.firstChild!.textContent, chip.className]);
+  const chips = () => [...container.querySelectorAll('.cite')].map((chip) => [chip.firstChild!.textContent!.trim(), chip.className]);
   expect(chips()).toEqual([['1', 'cite'], ['1', 'cite'], ['2', 'cite']]);
   const before = blocks[0]!.innerHTML;
   const citations = [
@@ -49,9 +49,9 @@ it('marks what was not found in its source, in the sentence that says it, withou
   expect(blocks[0]!.innerHTML).toBe(before);
   expect(chips()).toEqual([['1', 'cite'], ['1', 'cite doubt'], ['2', 'cite'], ['9', 'cite unsent']]);
   const doubt = container.querySelector('.doubt')!;
-  expect(doubt.textContent).toBe('1not found in the source');
-  expect(doubt.getAttribute('aria-label')).toBe('Source 1: not found in the source. the page says “swim”');
-  expect(container.querySelector('.unsent')!.textContent).toBe('9no such source');
+  expect(doubt.textContent).toBe('1 not found in the source');
+  expect(doubt.getAttribute('aria-label')).toBe('Source 1 not found in the source: the page says “swim”');
+  expect(container.querySelector('.unsent')!.textContent).toBe('9 no such source');
 });
 
 it('opens the citation that was clicked, and says why it is in doubt', async () => {

@@ -20,6 +20,16 @@ describe('verdicts and the markers that they are about', () => {
     expect(states(text, citations)).toEqual([['sound'], ['doubt'], ['sound', '']]);
   });
 
+  it('belong to a marker where the server says which one', () => {
+    const text = 'One says 5 [1] and the same says 6 [1].';
+    const sentence = { n: 1, char_from: 0, char_to: 39 };
+    const citations = [
+      { ...sentence, supported: false, mark: { char_from: 35, char_to: 38 } },
+      { ...sentence, supported: true, mark: { char_from: 11, char_to: 14 } },
+    ];
+    expect(states(text, citations)).toEqual([['sound'], ['doubt']]);
+  });
+
   it('reach a marker behind the full stop, and no further', () => {
     const text = 'A whale sings. [1] Another day, another one. [1]';
     expect(states(text, [{ n: 1, supported: false, char_from: 0, char_to: 14 }])).toEqual([['doubt'], ['']]);
@@ -32,6 +42,18 @@ describe('verdicts and the markers that they are about', () => {
 
   it('tell a number that was never sent, wherever it stands', () => {
     expect(states('So [9] [2][9]', [{ n: 9, supported: false }])).toEqual([['unsent'], [''], ['unsent']]);
+  });
+
+  it.each([
+    ['so [1, 3].', ['1', '3']],
+    ['so [1-3] and 【2】', ['1', '2', '3', '2']],
+    ['so [2; 3] [1 and 2]', ['2', '3', '1', '2']],
+    ['so 【3†a.pdf】', ['3']],
+    ['no: [1-300], \\[1], [1](http://a.example), `[1]`', []],
+  ])('are written in many ways: %s', (text, chips) => {
+    const node = document.createElement('div');
+    node.innerHTML = toHtml(text, SENT);
+    expect([...node.querySelectorAll('.cite')].map((chip) => chip.textContent)).toEqual(chips);
   });
 
   it('leave code alone, and so do the chips', () => {

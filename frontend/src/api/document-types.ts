@@ -40,6 +40,8 @@ export interface Citation {
   score?: number | null;
   reason?: string | null;
   quote?: TextRange | null;
+  /** The marker itself, `[1]`, in the answer. */
+  mark?: TextRange | null;
 }
 
 export type Access = 'owner' | 'write' | 'read';

@@ -14,16 +14,8 @@ export interface FileQuery {
   needs_reindex?: boolean;
 }
 
-export const filesOf = (api: Api, { needs_reindex, tag, ...query }: FileQuery) =>
-  api.json<Page<StoredFile>>('GET', '/files', {
-    query: { ...query, tags: tag ? tagFilter(tag) : undefined, needs_reindex: needs_reindex ? 'true' : undefined },
-  });
-
-/** The filter of one tag, as a query takes it. */
-function tagFilter(tag: string): string {
-  const colon = tag.indexOf(':');
-  return JSON.stringify({ [tag.slice(0, colon)]: [tag.slice(colon + 1)] });
-}
+export const filesOf = (api: Api, { needs_reindex, ...query }: FileQuery) =>
+  api.json<Page<StoredFile>>('GET', '/files', { query: { ...query, needs_reindex: needs_reindex ? 'true' : undefined } });
 
 export const addUrl = (api: Api, url: string) => api.json<StoredFile>('POST', '/files/url', { body: { url } });
 export const putTags = (api: Api, id: string, tags: Tags, page_tags: PageTags[]) =>

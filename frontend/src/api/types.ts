@@ -1,6 +1,6 @@
 /** What goes over the wire, as the API names it. */
 
-import type { Citation, Coverage, PageTags, Tags } from './document-types';
+import type { Access, Citation, Coverage, PageTags, Tags } from './document-types';
 
 export interface Page<T> {
   items: T[];
@@ -112,6 +112,10 @@ export interface StoredFile {
   tags?: Tags;
   page_tags?: PageTags[];
   source_url?: string | null;
+  /** `read`: somebody else's, in a collection that is shared with this user. */
+  access?: Access;
+  /** The answer of an upload: the same bytes were here already, and this is that file. */
+  duplicate?: boolean;
 }
 
 export interface ChatBody {

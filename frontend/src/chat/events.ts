@@ -78,8 +78,9 @@ export function applyEvent(answer: AnswerView, { event, data }: StreamEvent): vo
   }
 }
 
-/** The same number in the same sentence, told again. */
-const isSame = (a: Citation, b: Citation) => a.n === b.n && a.char_from === b.char_from && a.char_to === b.char_to;
+/** The same number at the same place, told again. */
+const isSame = (a: Citation, b: Citation) =>
+  a.n === b.n && a.char_from === b.char_from && a.char_to === b.char_to && a.mark?.char_from === b.mark?.char_from;
 
 function fallBack(answer: AnswerView, data: StatusData): void {
   const from = joined(answer.source, answer.model);

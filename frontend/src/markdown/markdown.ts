@@ -28,7 +28,7 @@ function marksOf(raw: string): (Mark | null)[] {
 
 /** The icon of a doubt is the style sheet's: pictures in an answer are taken away. */
 function chip(n: number, mark: Mark | null | undefined): string {
-  if (mark?.state === 'unsent') return `<span class="cite unsent">${n}<span class="why">no such source</span></span>`;
+  if (mark?.state === 'unsent') return `<span class="cite unsent">${n} <span class="why">no such source</span></span>`;
   const at = mark ? ` data-at="${mark.at}"` : '';
   if (mark?.state !== 'doubt') {
     return `<button type="button" class="cite" data-cite="${n}"${at} aria-label="Source ${n}" aria-haspopup="dialog">${n}</button>`;
@@ -36,7 +36,7 @@ function chip(n: number, mark: Mark | null | undefined): string {
   const why = escape(mark.reason);
   return (
     `<button type="button" class="cite doubt" data-cite="${n}"${at} data-why="${why}" aria-haspopup="dialog" ` +
-    `aria-label="Source ${n}: not found in the source. ${why}">${n}<span class="why">not found in the source</span></button>`
+    `aria-label="Source ${n} not found in the source${why && `: ${why}`}">${n} <span class="why">not found in the source</span></button>`
   );
 }
 

@@ -16,12 +16,22 @@ export interface Marker {
 
 export type Marking = (raw: string, start: number) => Marker[];
 
-/** Numbers in brackets that are no link, and the punctuation that should stay on their line: `[1]`, `[1, 3].` */
-const MARKER = String.raw`\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\](?!\(|:\s)([.,;:!?)]*)`;
+/** Numbers in brackets that are no link, as models write them, and the punctuation that should stay on their line. */
+const NUMBERS = String.raw`\d{1,3}(?:[ \t]*(?:[,;、，–—-]|and\b|und\b|&)[ \t]*\d{1,3})*`;
+const MARKER = String.raw`(?<!\\)[\[【［][ \t]*(${NUMBERS})[ \t]*(?:†[^\]】］\n]{0,60})?[\]】］](?!\(|:\s)([.,;:!?)]*)`;
 export const MARKER_HERE = new RegExp(`^${MARKER}`);
 export const MARKER_START = new RegExp(MARKER);
+const RANGE = /(\d+)\s*[–—-]\s*(\d+)/g;
+const MAX_RANGE = 20;
 
-export const numbersOf = (list: string): number[] => list.split(',').map(Number);
+/** `1, 3-5` as 1, 3, 4, 5. A range that is too long is not meant as one. */
+export function numbersOf(list: string): number[] {
+  const whole = list.replace(RANGE, (_, from: string, to: string) => {
+    const length = Number(to) - Number(from) + 1;
+    return length > 0 && length <= MAX_RANGE ? Array.from({ length }, (_, index) => Number(from) + index).join(',') : '';
+  });
+  return [...new Set((whole.match(/\d+/g) ?? []).map(Number))];
+}
 
 /** Code shows its brackets as they are. */
 const CODE = /(`{3,}|~{3,})[^]*?(?:\1|$)|(`+)(?!`)[^]*?[^`]\2(?!`)/g;
@@ -34,8 +44,8 @@ function verdictAt(citations: readonly Citation[], n: number, place: number): nu
   let near = SLACK + 1;
   citations.forEach((citation, index) => {
     if (citation.n !== n) return;
-    const { char_from: from = 0, char_to: to = Infinity } = citation;
-    const away = Math.max(0, from - place, place - to);
+    const { char_from: from = 0, char_to: to = Infinity } = citation.mark ?? citation;
+    const away = Math.max(0, from - place, place - to); // 0: in its marker, or in its sentence where that is all that is known
     if (away >= near) return;
     near = away;
     best = index;

@@ -41,6 +41,8 @@ export class Files {
   constructor(
     readonly api: Api,
     readonly say: (text: string) => void,
+    /** Tells everybody, not only who listens. */
+    readonly notice: (text: string) => void = say,
   ) {}
 
   of(conversationId: string | null): StoredFile[] {
@@ -129,7 +131,8 @@ export class Files {
       await job.then?.(file);
       this.sending = this.sending.filter((j) => j !== job);
       this.apply(file);
-      this.say(`${file.name} was sent and is being indexed`);
+      if (file.duplicate) this.notice(`“${job.file.name}” is here already${file.name === job.file.name ? '' : `, as “${file.name}”`}. It was not added twice.`);
+      else this.say(`${file.name} was sent and is being indexed`);
     } catch (error) {
       if (isAbort(error)) return;
       job.fault = faultOf(error);
