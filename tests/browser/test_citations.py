@@ -64,7 +64,7 @@ async def test_the_original_opens_at_the_page(visitor: Visitor) -> None:
     async with visitor.page.expect_popup() as popup:
         await panel(visitor).get_by_role("button", name="Open the original").click()
     tab = await popup.value
-    await tab.wait_for_url("blob:*#page=2")
+    await tab.wait_for_url("blob:*#page=2", wait_until="commit")
 
 
 async def test_a_text_is_saved_not_opened(visitor: Visitor) -> None:
