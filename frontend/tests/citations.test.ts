@@ -119,14 +119,16 @@ describe('a cited page', () => {
       { from: 1, to: 3 },
       { from: 5, to: 6 },
     ];
-    expect(marked(segments(page('🐋ab🐋cd', { highlights }), { char_from: 0, char_to: 1 }, { char_from: 0, char_to: 1 }))).toEqual(['ab', 'd']);
+    const passage = { char_from: 0, char_to: 1 };
+    expect(marked(segments(page('🐋ab🐋cd', { highlights }), passage))).toEqual(['ab', 'd']);
+    expect(marked(segments(page('🐋ab🐋cd', { highlights }), passage, { char_from: 103, char_to: 104 }))).toEqual(['🐋']);
   });
 
   it('shows the part of a passage that reaches over from another page, and nothing of one that does not', () => {
     const passage = { char_from: 90, char_to: 104 };
-    expect(marked(segments(page('tail of it'), passage, passage))).toEqual(['tail']);
+    expect(marked(segments(page('tail of it'), passage))).toEqual(['tail']);
     const other = { char_from: 10, char_to: 20 };
-    expect(marked(segments(page('tail of it'), other, other))).toEqual([]);
+    expect(marked(segments(page('tail of it'), other))).toEqual([]);
     expect([isBehind(page('tail'), { char_from: 104, char_to: 110 }), isBehind(page('tail'), passage)]).toEqual([true, false]);
   });
 });

@@ -1,6 +1,7 @@
 """Cited pages: the passage in its place, turning pages, the original, and what was not found in its source."""
 
 import json
+import re
 
 import pytest
 from playwright.async_api import Locator, Route, expect
@@ -64,7 +65,7 @@ async def test_the_original_opens_at_the_page(visitor: Visitor) -> None:
     async with visitor.page.expect_popup() as popup:
         await panel(visitor).get_by_role("button", name="Open the original").click()
     tab = await popup.value
-    await tab.wait_for_url("blob:*#page=2", wait_until="commit")
+    await tab.wait_for_url(re.compile("^blob:.*#page=2$"), wait_until="commit")
 
 
 async def test_a_text_is_saved_not_opened(visitor: Visitor) -> None:

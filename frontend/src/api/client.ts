@@ -85,8 +85,8 @@ export class Api {
   deleteFile = (id: string) => this.send('DELETE', `/files/${id}`);
 
   /** One page's text, with what is to be highlighted of a range of the file's text. */
-  page = (id: string, number: number, range: TextRange) =>
-    this.json<PageText>('GET', `/files/${id}/pages/${number}`, { query: { char_from: range.char_from, char_to: range.char_to } });
+  page = (id: string, number: number, range: TextRange | null) =>
+    this.json<PageText>('GET', `/files/${id}/pages/${number}`, { query: { char_from: range?.char_from, char_to: range?.char_to } });
   saveGolden = (question: string, file_id: string, page: number) =>
     this.send('POST', '/golden', { body: { question, file_id, page } });
 

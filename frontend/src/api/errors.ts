@@ -68,6 +68,7 @@ const WAY_OUT: Record<string, string> = {
   forbidden: 'Only administrators may do this. Ask one of them.',
   too_large: 'Send less text or a smaller file.',
   storage_full: 'The server has no space left. Delete files you no longer need, or tell your administrator.',
+  missing: '',
   not_authenticated: 'Sign in again.',
   not_found: 'It may have been deleted. Reload the page to see what is there.',
   internal: 'Try again. If it happens again, give the administrator the request id.',

@@ -1,5 +1,4 @@
-import type { Citation, PageText, TextRange } from '../api/document-types';
-import type { Source } from '../api/types';
+import type { PageText, TextRange } from '../api/document-types';
 import { reflow, unitsOf } from '../text';
 
 export interface Segment {
@@ -15,9 +14,6 @@ interface Span {
   to: number;
 }
 
-/** What is to be highlighted: the quote that the check found, else the whole passage. */
-export const wanted = (source: Source, citation: Citation | null): TextRange => citation?.quote ?? source;
-
 const clipped = (page: PageText, { char_from, char_to }: TextRange): Span => {
   const unit = (offset: number) => Math.min(page.text.length, unitsOf(page.text, Math.max(0, offset - page.char_from)));
   return { from: unit(char_from), to: unit(char_to) };
@@ -27,13 +23,13 @@ const clipped = (page: PageText, { char_from, char_to }: TextRange): Span => {
 export const isBehind = (page: PageText, range: TextRange): boolean => range.char_from >= page.char_from + [...page.text].length;
 
 /**
- * A page for reading, cut where the passage and the highlights begin and end. The highlights are the server's; where it
- * sends none, what is wanted is cut out of the page by its offsets.
+ * A page for reading, cut where the passage that was sent and the highlights begin and end. Highlighted is the quote that the
+ * check found; without one, what the server says of the passage, else the passage itself.
  */
-export function segments(page: PageText, passage: TextRange, citation: TextRange): Segment[] {
+export function segments(page: PageText, passage: TextRange, quote: TextRange | null = null): Segment[] {
   const sent = clipped(page, passage);
-  const given = page.highlights?.map(({ from, to }) => ({ from: unitsOf(page.text, from), to: unitsOf(page.text, to) }));
-  const marks = given?.length ? given : [clipped(page, citation)];
+  const given = quote ? [clipped(page, quote)] : page.highlights?.map(({ from, to }) => ({ from: unitsOf(page.text, from), to: unitsOf(page.text, to) }));
+  const marks = given?.length ? given : [sent];
   const edges = [0, page.text.length, sent.from, sent.to, ...marks.flatMap(({ from, to }) => [from, to])];
   const cuts = [...new Set(edges)].sort((a, b) => a - b);
   const text = reflow(page.text); // as long as it was: only line ends become spaces
