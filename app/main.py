@@ -1,22 +1,24 @@
 """The application: `create_app` makes it, `lifespan` builds every long-lived object and takes them down again."""
 
 import asyncio
-import secrets
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, Protocol, TypedDict, TypeVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol, TypeVar
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from loguru import logger
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__
 from app.api import errors, health, page, router
 from app.api.limits import BodyLimit
 from app.api.openai.router import CLIENT_HEADERS
+from app.api.startup import OneSentence
+from app.api.state import State
 from app.core import data_folder
 from app.core.errors import CannotStart
 from app.core.process import allow_open_files, at_exit_signal
@@ -38,7 +40,10 @@ from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
+from app.services.fetching import build_fetcher
+from app.services.first_admin import ensure_first_admin
 from app.services.generation import Tools
+from app.services.golden import Golden
 from app.services.housekeeping import Housekeeping
 from app.services.indexing import Index
 from app.services.ingestion import Ingestion
@@ -79,28 +84,6 @@ Either = MiniLM | ProviderEmbedder
 ALLOWED_HEADERS: Final = (
     *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"),
 )
-
-
-class State(TypedDict):
-    """What routes reach as `request.state`."""
-
-    settings: Settings
-    db: Database
-    accounts: Accounts
-    keys: Keys
-    usage: UsageFigures
-    conversations: Conversations
-    chat: ChatService
-    completions: Completions
-    stored_completions: StoredCompletions
-    embeddings: TextEmbeddings
-    documents: Documents
-    retriever: Retriever
-    pulls: Pulls
-    offers: Offers
-    models: Models
-    events: UserEvents
-    readiness: Readiness
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -147,50 +130,99 @@ class Lifespan:
         async with AsyncExitStack() as stack:
             folder = stack.enter_context(data_folder.owned(settings.storage.data_dir))
             await migrate(settings.storage.migration_url)
-            db = kept(stack, Database(settings.storage.rows_url))
-            log = kept(stack, Journal(folder / "journal.db"))
-            models = ModelFolder(settings.model_files, folder)
-            pool = kept(stack, build_pool(settings, models))
-            vectors = kept(stack, ChromaProcess(settings.storage.vectors_dir, prefix=settings.storage.collection_name))
-            minilm, embedder = embedders(stack, settings, pool)
-            index = Index(embedder, embedder, vectors, patience_s=settings.documents.embedding_wait_s)
-            retriever = Retriever(db, embedder=embedder, vectors=vectors)
-            events, blobs = UserEvents(), Blobs(folder / "files")
-            replica = data_folder.replica_name(folder)
-            jobs = Jobs(jobs_url(settings), db=db, replica=replica, alone=db.is_sqlite)
-            documents = await start_documents(stack, settings, (db, blobs, jobs), index, FileProgress(events))
-            keys = kept(stack, Keys(db))
-            await ensure_admin(accounts := Accounts(db, keys, settings.auth, data_dir=folder), settings)
-            tools, limit = Tools(db=db, pool=pool, retriever=retriever), settings.chat.max_message_chars
-            chat = kept(stack, ChatService(tools, log, events, replica=replica, max_message_chars=limit))
-            await chat.recover()
-            completions = kept(stack, Completions(db, pool, retriever, record=Spending(db)))
-            stack.enter_context(at_exit_signal(chat.interrupt, completions.interrupt, events.close))
-            kept(stack, Housekeeping(db))
-            store = kept(stack, Store(models, settings.model_files))
-            offers = Offers(store, needed=lambda: not pool.default.capabilities.generates)
-            beside(stack, metrics.sample_loop_lag(), index.warm_up(db), offers.announce())
+            library = await start_library(stack, settings, folder)
+            state = await start_answering(stack, library)
+            pool = library.pool
+            beside(stack, metrics.sample_loop_lag(), library.index.warm_up(library.db), state["offers"].announce())
             beside(stack, load_at_start(pool.get(LOCAL), settings.local))
             logger.info("llama-service {} is ready; models: {}", __version__, ", ".join(pool.names))
-            yield State(
-                settings=settings,
-                db=db,
-                accounts=accounts,
-                keys=keys,
-                usage=UsageFigures(db),
-                conversations=Conversations(db, files=documents, runs=chat, events=events),
-                chat=chat,
-                completions=completions,
-                stored_completions=StoredCompletions(db, pool, chat),
-                embeddings=TextEmbeddings(pool, minilm, record=Spending(db)),
-                documents=documents,
-                retriever=retriever,
-                pulls=kept(stack, Pulls(store, events, others=pullers(pool))),
-                offers=offers,
-                models=Models(pool),
-                events=events,
-                readiness=Readiness(Ports(db, vectors, log, jobs, blobs, index, pool).checks()),
-            )
+            yield state
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What answers stand on: rows, models, and documents with their index."""
+
+    settings: Settings
+    folder: Path
+    db: Database
+    log: Journal
+    models: ModelFolder
+    pool: Pool
+    minilm: MiniLM | None
+    index: Index
+    retriever: Retriever
+    events: UserEvents
+    documents: Documents
+    readiness: Readiness
+
+    @property
+    def replica(self) -> str:
+        return data_folder.replica_name(self.folder)
+
+
+async def start_library(stack: AsyncExitStack, settings: Settings, folder: Path) -> Library:
+    db = kept(stack, Database(settings.storage.rows_url))
+    log = kept(stack, Journal(folder / "journal.db"))
+    models = ModelFolder(settings.model_files, folder)
+    pool = kept(stack, build_pool(settings, models))
+    vectors = kept(stack, ChromaProcess(settings.storage.vectors_dir, prefix=settings.storage.collection_name))
+    minilm, embedder = embedders(stack, settings, pool)
+    index = Index(embedder, embedder, vectors, patience_s=settings.documents.embedding_wait_s)
+    events, blobs = UserEvents(), Blobs(folder / "files")
+    jobs = Jobs(jobs_url(settings), db=db, replica=data_folder.replica_name(folder), alone=db.is_sqlite)
+    documents = await start_documents(stack, settings, (db, blobs, jobs), index, FileProgress(events))
+    return Library(
+        settings=settings,
+        folder=folder,
+        db=db,
+        log=log,
+        models=models,
+        pool=pool,
+        minilm=minilm,
+        index=index,
+        retriever=Retriever(db, embedder=embedder, vectors=vectors),
+        events=events,
+        documents=documents,
+        readiness=Readiness(Ports(db, vectors, log, jobs, blobs, index, pool).checks()),
+    )
+
+
+async def start_answering(stack: AsyncExitStack, library: Library) -> State:
+    """Accounts, chats and the OpenAI surface over a library."""
+    settings, db, pool, events = library.settings, library.db, library.pool, library.events
+    keys = kept(stack, Keys(db))
+    accounts = Accounts(db, keys, settings.auth, data_dir=library.folder)
+    await ensure_first_admin(accounts, settings.auth)
+    tools = Tools(db=db, pool=pool, retriever=library.retriever)
+    limit = settings.chat.max_message_chars
+    chat = kept(stack, ChatService(tools, library.log, events, replica=library.replica, max_message_chars=limit))
+    await chat.recover()
+    completions = kept(stack, Completions(db, pool, library.retriever, record=Spending(db)))
+    stack.enter_context(at_exit_signal(chat.interrupt, completions.interrupt, events.close))
+    kept(stack, Housekeeping(db))
+    store = kept(stack, Store(library.models, settings.model_files))
+    return State(
+        settings=settings,
+        db=db,
+        accounts=accounts,
+        keys=keys,
+        usage=UsageFigures(db),
+        conversations=Conversations(db, files=library.documents, runs=chat, events=events),
+        chat=chat,
+        completions=completions,
+        stored_completions=StoredCompletions(db, pool, chat),
+        embeddings=TextEmbeddings(pool, library.minilm, record=Spending(db)),
+        documents=library.documents,
+        fetcher=build_fetcher(settings.documents),
+        golden=Golden(db, library.retriever, library.index.embedder),
+        retriever=library.retriever,
+        pulls=kept(stack, Pulls(store, events, others=pullers(pool))),
+        offers=Offers(store, needed=lambda: not pool.default.capabilities.generates),
+        models=Models(pool),
+        events=events,
+        readiness=library.readiness,
+    )
 
 
 def kept(stack: AsyncExitStack, thing: C) -> C:
@@ -246,37 +278,6 @@ async def start_documents(
     reconciliation.start()
     kept(stack, reconciliation)
     return documents
-
-
-async def ensure_admin(accounts: Accounts, settings: Settings) -> None:
-    """The first start makes an administrator. A generated password is shown once, on the terminal, never in the log."""
-    if await accounts.has_admin():
-        return
-    given = settings.auth.admin_password
-    password = given.get_secret_value() if given else secrets.token_urlsafe(12)
-    made = await accounts.ensure_admin(username=settings.auth.admin_username, password=password)
-    if made and given is None:
-        line = f"Administrator {settings.auth.admin_username!r} was made, password: {password} (shown only now)"
-        sys.stderr.write(f"\n{line}\n\n")
-        sys.stderr.flush()
-
-
-class OneSentence:
-    """Says why the service cannot start in one sentence instead of a traceback."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            return await self.app(scope, receive, send)
-
-        async def say(message: Message) -> None:
-            if message["type"] == "lifespan.startup.failed" and isinstance(error := sys.exc_info()[1], CannotStart):
-                message["message"] = str(error)
-            await send(message)
-
-        return await self.app(scope, receive, say)
 
 
 def from_environment() -> FastAPI:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from app.core import data_folder
+from app.core.errors import CannotStart
+from app.core.settings import Settings
+from app.main import Lifespan
 from tests.service import ROOT, SETTINGS
 
 WAYS = {
@@ -74,7 +77,6 @@ def test_second_process_on_one_data_folder(tmp_path: Path, way: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"DATABASE_URL": "postgresql://ann:pass@127.0.0.1:1/rows"}, "ann:(hidden)@127.0.0.1:1/rows' cannot be used: "),
         ({"DATABASE_URL": "postgresql://127.0.0.1:1/rows?colour=blue"}, "colour"),
         ({"DATABASE_URL": "sqlite:////proc/nowhere/rows.db"}, "/proc/nowhere/rows.db' cannot be used: "),
         ({"DATABASE_URL": "sqlite:////etc/hostname"}, "/etc/hostname' cannot be used: file is not a database"),
@@ -99,8 +101,23 @@ def test_second_process_on_one_data_folder(tmp_path: Path, way: str) -> None:
     ],
     ids=str,
 )
-def test_what_only_the_start_can_find_out(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
-    assert sentence in refusal("llama-service", tmp_path, **settings)
+async def test_what_only_the_start_can_find_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], sentence: str
+) -> None:
+    """By every way to start it is said as above."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in ({"DATA_DIR": str(tmp_path / "data")} | settings).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CannotStart) as refused:
+        async with Lifespan(Settings.load(env_file=None))():
+            pass
+    assert sentence in str(refused.value)
+
+
+def test_password_of_a_database_is_hidden(tmp_path: Path) -> None:
+    said = refusal("llama-service", tmp_path, DATABASE_URL="postgresql://ann:pass@127.0.0.1:1/rows")
+    assert "ann:(hidden)@127.0.0.1:1/rows' cannot be used: " in said
 
 
 def test_broken_signing_key(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
+from app.services.fetching import Fetcher
+from app.services.golden import Golden
 from app.services.keys import KEY_PREFIX, Keys
 from app.services.llm.store.offer import Offers
 from app.services.models import Models
@@ -30,7 +32,7 @@ from app.services.usage import UsageFigures
 
 
 class FromState:
-    """What the lifespan built under this name: see `State` in `app/main.py`."""
+    """What the lifespan built under this name: see `State` in `app/api/state.py`."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -46,6 +48,8 @@ ChatDep = Annotated[ChatService, Depends(FromState("chat"))]
 CompletionsDep = Annotated[Completions, Depends(FromState("completions"))]
 StoredDep = Annotated[StoredCompletions, Depends(FromState("stored_completions"))]
 EmbeddingsDep = Annotated[TextEmbeddings, Depends(FromState("embeddings"))]
+FetcherDep = Annotated[Fetcher, Depends(FromState("fetcher"))]
+GoldenDep = Annotated[Golden, Depends(FromState("golden"))]
 DocumentsDep = Annotated[Documents, Depends(FromState("documents"))]
 RetrieverDep = Annotated[Retriever, Depends(FromState("retriever"))]
 UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]

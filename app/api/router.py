@@ -5,7 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from app.api.openai import router as openai
-from app.api.v1 import api_keys, auth, chat, conversations, events, files, models, search, stats
+from app.api.v1 import api_keys, auth, chat, conversations, events, files, golden, models, search, stats
 from app.schemas.base import ErrorBody
 
 PREFIX: Final = "/api/v1"
@@ -20,6 +20,6 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 
 def include(app: FastAPI) -> None:
     """The most asked first, and no router inside another: each level is matched again for every request."""
-    for module in (chat, conversations, files, search, events, models, stats, api_keys, auth):
+    for module in (chat, conversations, files, search, events, models, stats, golden, api_keys, auth):
         app.include_router(module.router, prefix=PREFIX, responses=ERRORS)
     openai.include(app)

@@ -14,6 +14,7 @@ SCOPES: Final[dict[str, Scope]] = {
     "/api/v1/events": Scope.CHAT,
     "/api/v1/files": Scope.FILES,
     "/api/v1/search": Scope.FILES,
+    "/api/v1/golden": Scope.FILES,
     "/api/v1/models": Scope.MODELS,
     "/api/v1/stats": Scope.STATS,
 }

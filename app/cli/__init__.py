@@ -15,6 +15,7 @@ COMMANDS: Registry[Callable[..., None] | typer.Typer] = Registry(
     {
         "serve": "app.cli.serve:serve",
         "ask": "app.cli.ask:ask",
+        "ingest": "app.cli.ingest:ingest",
         "models": "app.cli.models:app",
         "admin": "app.cli.admin:app",
         "bench": "app.cli.bench:app",

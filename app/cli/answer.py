@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 from pydantic import SecretStr, ValidationError
 
+from app.api.state import State
 from app.cli.ask import Question
 from app.cli.screen import Bars, Screen
 from app.core import data_folder
@@ -23,7 +24,7 @@ from app.core.settings import Settings
 from app.crud import files as file_rows
 from app.crud import users
 from app.db.models import File
-from app.main import Lifespan, State
+from app.main import Lifespan
 from app.observability import logging
 from app.schemas.chat import ChatRequest, RunDone, RunFailed, Source, SourcesFound, TextDelta
 from app.services.documents import Documents

@@ -100,6 +100,11 @@ class Bars:
         self._progress.update(self._tasks[file.id], completed=done, total=total, step=step)
 
 
+def plain(text: str) -> str:
+    """For a table: nothing in it is a control character or markup."""
+    return text.translate(CONTROLS).replace("[", r"\[")
+
+
 def _excerpt(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= EXCERPT_CHARS else line[:EXCERPT_CHARS].rsplit(" ", 1)[0] + " ..."

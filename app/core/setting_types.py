@@ -1,6 +1,7 @@
 """What the groups of settings are made of: their base, and types that refuse a bad value."""
 
 import re
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, get_args
 from urllib.parse import SplitResult, urlsplit
 
@@ -83,6 +84,7 @@ HeaderWord = Annotated[SecretStr, AfterValidator(_header_word)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 CommaList = Annotated[list[str], NoDecode, BeforeValidator(commas)]
 BaseUrls = Annotated[list[BaseUrl], NoDecode, BeforeValidator(commas)]
+Networks = Annotated[list[IPv4Network | IPv6Network], NoDecode, BeforeValidator(commas)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 

@@ -22,6 +22,7 @@ from app.core.setting_types import (
     DatabaseUrl,
     Group,
     Level,
+    Networks,
     Origin,
     Seconds,
     Secret,
@@ -109,6 +110,10 @@ class DocumentSettings(Group):
     parse_memory_mb: int = Field(1024, ge=256, le=65536, description="a whole number of megabytes from 256 to 65536")
     embedding_wait_s: Seconds = Field(300, description="seconds, more than 0")
     parse_wall_s: Seconds = Field(120, description="seconds that parsing 100 pages may take")
+    url_timeout_s: Seconds = Field(60, description="seconds that fetching a document by its address may take")
+    url_allowed_networks: Networks = Field(
+        default_factory=list, description="networks separated by commas, such as 10.1.0.0/16 or fd00:12::/48"
+    )
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:

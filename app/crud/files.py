@@ -27,6 +27,8 @@ class Filter:
     status: FileStatus | None = None
     name: str | None = None
     not_of: str | None = None
+    sha256: str | None = None
+    source_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ async def newest(
         query = query.where(File.status == which.status)
     if which.name:
         query = query.where(func.lower(File.name).contains(which.name.lower(), autoescape=True))
+    if which.sha256 is not None:
+        query = query.where(File.sha256 == which.sha256)
+    if which.source_url is not None:
+        query = query.where(File.source_url == which.source_url)
     if which.not_of is not None:
         query = query.where(*_strange(which.not_of))
     if cursor is not None:

@@ -1,7 +1,6 @@
-"""Measures of retrieval over a collection in the BEIR layout, and the reading of such collections."""
+"""Collections in the BEIR layout: texts, queries, and which text answers which query."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -11,7 +10,6 @@ import msgspec
 from app.core.errors import ValidationFailed
 
 FILES: Final = ("corpus.jsonl", "queries.jsonl", "qrels.tsv")
-Grades = Mapping[str, int]
 R = TypeVar("R", "Document", "Query")
 
 
@@ -49,46 +47,6 @@ class Collection:
         return [query for query in self.queries if any(self.grades.get(query.id, {}).values())]
 
 
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """Means over queries, each from 0 to 1."""
-
-    ndcg_10: float
-    recall_10: float
-    recall_100: float
-
-
-def ndcg(ranking: Sequence[str], grades: Grades, k: int) -> float:
-    """Discounted gain of the first k against the best possible order. Järvelin and Kekäläinen 2002, gain = grade."""
-    best = _gain(sorted(grades.values(), reverse=True)[:k])
-    return _gain([grades.get(document, 0) for document in ranking[:k]]) / best if best else 0.0
-
-
-def recall(ranking: Sequence[str], grades: Grades, k: int) -> float:
-    """The share of relevant documents that are among the first k."""
-    relevant = {document for document, grade in grades.items() if grade > 0}
-    return len(relevant.intersection(ranking[:k])) / len(relevant) if relevant else 0.0
-
-
-def quality(rankings: Mapping[str, Sequence[str]], grades: Mapping[str, Grades]) -> Quality:
-    """The means over the queries of `rankings`: query id -> document ids, best first."""
-    judged = [(ranking, grades[query]) for query, ranking in rankings.items()]
-    return Quality(
-        ndcg_10=_mean([ndcg(ranking, relevant, 10) for ranking, relevant in judged]),
-        recall_10=_mean([recall(ranking, relevant, 10) for ranking, relevant in judged]),
-        recall_100=_mean([recall(ranking, relevant, 100) for ranking, relevant in judged]),
-    )
-
-
-def mean(qualities: Sequence[Quality]) -> Quality:
-    """Every collection weighs the same."""
-    return Quality(
-        ndcg_10=_mean([q.ndcg_10 for q in qualities]),
-        recall_10=_mean([q.recall_10 for q in qualities]),
-        recall_100=_mean([q.recall_100 for q in qualities]),
-    )
-
-
 def collections(folder: Path) -> list[Path]:
     """The folder itself when it is a collection, else those in it. Raises ValidationFailed."""
     if not folder.is_dir():
@@ -117,7 +75,7 @@ def load(folder: Path) -> Collection:
 def _rows(path: Path, kind: type[R]) -> list[R]:
     decoder = msgspec.json.Decoder(kind)
     rows: dict[str, R] = {}
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         try:
             row = decoder.decode(line)
         except msgspec.DecodeError as error:
@@ -130,15 +88,7 @@ def _rows(path: Path, kind: type[R]) -> list[R]:
     return list(rows.values())
 
 
-def _gain(grades: Sequence[int]) -> float:
-    return sum(grade / math.log2(rank + 2) for rank, grade in enumerate(grades))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else 0.0
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Numbered lines that are not empty. Raises ValidationFailed."""
     try:
         with path.open(encoding="utf-8") as file:
@@ -150,7 +100,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 def _grades(path: Path) -> dict[str, dict[str, int]]:
     """Lines of query, document and grade, with tabs between; the first line may name the columns."""
     grades: dict[str, dict[str, int]] = {}
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         fields = line.rstrip("\r\n").split("\t")
         try:
             query, document, grade = fields[0], fields[-2], int(fields[-1])

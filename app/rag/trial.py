@@ -1,7 +1,7 @@
-"""Measures retrieval on a collection through the path that real files take: rows, text index, vectors, retriever."""
+"""Measures retrieval through the path that real files take: rows, text index, vectors, retriever."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from app.core.enums import FileStatus, Role, SearchMode
@@ -9,9 +9,9 @@ from app.crud import chunks
 from app.db import models
 from app.db.session import Database
 from app.rag.base import Chunk, Embedder, Page, TokenLimit, VectorStore
-from app.rag.evaluation import Collection, Document
-from app.rag.retriever import Retriever
-from app.rag.splitter import split
+from app.rag.evaluation import Collection
+from app.rag.retriever import Passage, Retriever
+from app.rag.splitter import Splitter, split
 
 STEP = 256
 LIMIT = 200  # all that two halves of 100 can find
@@ -26,68 +26,98 @@ class Splitting:
     limit: TokenLimit | None
     max_tokens: int
 
+    def splitter(self) -> Splitter:
+        return Splitter(size=self.size, overlap=self.overlap, limit=self.limit, max_tokens=self.max_tokens)
+
 
 class Trial:
-    """One user with one file, each page of which is a document of the collection."""
+    """One user with files of texts that are given here. `chunks` counts what was indexed."""
 
     def __init__(
         self, db: Database, *, embedder: Embedder | None, vectors: VectorStore | None, splitting: Splitting
     ) -> None:
+        self.chunks = 0
         self._db, self._embedder, self._vectors, self._splitting = db, embedder, vectors, splitting
         self._retriever = Retriever(db, embedder=embedder, vectors=vectors)
-        self._owner, self._file = uuid4(), uuid4()
+        self._owner = uuid4()
+        self._files: list[UUID] = []
         self._space = ""
 
     async def index(self, collection: Collection) -> AsyncIterator[int]:
-        """Stores and indexes everything; gives the number of documents done after each step."""
-        self._space = await self._embedder.identify() if self._embedder is not None else ""
-        async with self._db.begin() as session:
-            session.add(_user(self._owner))
-            await session.flush()
-            session.add(_file(self._file, self._owner, collection.name, self._space))
+        """All documents of a collection as the pages of one file; gives the number of those done after each step."""
+        file = await self._begin(collection.name)
         ordinal = 0
         for first in range(0, len(collection.documents), STEP):
             batch = collection.documents[first : first + STEP]
-            rows = self._rows(batch, first, ordinal)
-            ordinal += len(rows)
-            await self._store(rows)
+            how = self._splitting
+            pieces = [
+                piece
+                for number, document in enumerate(batch, start=first + 1)
+                for piece in split(
+                    [Page(number, document.whole)],
+                    size=how.size,
+                    overlap=how.overlap,
+                    limit=how.limit,
+                    max_tokens=how.max_tokens,
+                )
+            ]
+            await self._store(file, [replace(piece, ordinal=n) for n, piece in enumerate(pieces, start=ordinal)])
+            ordinal += len(pieces)
             yield first + len(batch)
 
-    async def rank(self, collection: Collection, query: str, mode: SearchMode) -> list[str]:
-        """Document ids, best first: a document is as good as its best chunk."""
+    async def add(self, name: str, pages: Sequence[Page]) -> None:
+        """A file as an upload would become it."""
+        splitter = self._splitting.splitter()
+        pieces = [piece for page in pages for piece in splitter.feed(page)]
+        file = await self._begin(name)
+        for first in range(0, len(pieces), STEP):
+            await self._store(file, pieces[first : first + STEP])
+
+    async def search(self, query: str, mode: SearchMode) -> list[Passage]:
+        """The best passages of all files, best first."""
         found = await self._retriever.search(self._owner, query, file_ids=None, limit=LIMIT, mode=mode)
-        pages = dict.fromkeys(passage.page_from for passage in found.passages)
-        return [collection.documents[page - 1].id for page in pages]
+        return found.passages
 
     async def forget(self) -> None:
         """Removes all that was stored."""
         if self._vectors is not None:
-            await self._vectors.delete(self._owner, self._file)
+            for file in self._files:
+                await self._vectors.delete(self._owner, file)
         async with self._db.begin() as session:
-            await chunks.delete_file(session, self._file)
-            for model, key in ((models.File, self._file), (models.User, self._owner)):
+            for file in self._files:
+                await chunks.delete_file(session, file)
+            for model, key in (*((models.File, file) for file in self._files), (models.User, self._owner)):
                 row = await session.get(model, key)
                 if row is not None:
                     await session.delete(row)
                     await session.flush()
 
-    def _rows(self, documents: Sequence[Document], first: int, ordinal: int) -> list[models.Chunk]:
-        pieces = [
-            piece
-            for number, document in enumerate(documents, start=first + 1)
-            for piece in self._split(Page(number, document.whole))
-        ]
-        return [self._row(piece, number) for number, piece in enumerate(pieces, start=ordinal)]
+    async def _begin(self, name: str) -> UUID:
+        """A new file without chunks."""
+        self._space = await self._embedder.identify() if self._embedder is not None else ""
+        file = uuid4()
+        async with self._db.begin() as session:
+            if not self._files:
+                session.add(_user(self._owner))
+                await session.flush()
+            session.add(_file(file, self._owner, name, self._space))
+        self._files.append(file)
+        return file
 
-    def _split(self, page: Page) -> list[Chunk]:
-        how = self._splitting
-        return split([page], size=how.size, overlap=how.overlap, limit=how.limit, max_tokens=how.max_tokens)
+    async def _store(self, file: UUID, pieces: Sequence[Chunk]) -> None:
+        if self._embedder is not None and self._vectors is not None and pieces:
+            vectors = await self._embedder.embed([piece.spoken for piece in pieces], urgency="document")
+            ordinals = [piece.ordinal for piece in pieces]
+            await self._vectors.add(self._owner, file, ordinals, vectors, space=self._space)
+        async with self._db.begin() as session:
+            await chunks.add(session, [self._row(file, piece) for piece in pieces])
+        self.chunks += len(pieces)
 
-    def _row(self, piece: Chunk, ordinal: int) -> models.Chunk:
+    def _row(self, file: UUID, piece: Chunk) -> models.Chunk:
         return models.Chunk(
-            file_id=self._file,
+            file_id=file,
             user_id=self._owner,
-            ordinal=ordinal,
+            ordinal=piece.ordinal,
             page_from=piece.page_from,
             page_to=piece.page_to,
             char_from=piece.char_from,
@@ -96,14 +126,6 @@ class Trial:
             context=piece.context,
             fingerprint="trial",
         )
-
-    async def _store(self, rows: Sequence[models.Chunk]) -> None:
-        if self._embedder is not None and self._vectors is not None and rows:
-            vectors = await self._embedder.embed([row.text for row in rows], urgency="document")
-            ordinals = [row.ordinal for row in rows]
-            await self._vectors.add(self._owner, self._file, ordinals, vectors, space=self._space)
-        async with self._db.begin() as session:
-            await chunks.add(session, rows)
 
 
 def _user(key: UUID) -> models.User:

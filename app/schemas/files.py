@@ -25,6 +25,8 @@ class FileOut(Stamped):
     error: FileError | None
     conversation_id: UUID | None
     tags: dict[str, object]
+    sha256: str = Field(description="of its bytes")
+    source_url: str | None = Field(None, description="where it came from, if that is known")
     attempt: int
     needs_reindex: bool = Field(
         False, description="ready, but another model embedded it: found by words alone until it is retried"
@@ -37,6 +39,15 @@ class UploadForm(BaseModel):
     file: bytes = Field(description="the file itself, with its name", json_schema_extra={"format": "binary"})
     conversation_id: UUID | None = Field(None, description="absent: the file belongs to the user's library")
     tags: str | None = Field(None, description="a JSON object", examples=['{"subject": "math", "grade": 5}'])
+    source_url: str | None = Field(None, max_length=2000, description="where it came from, to find it again by that")
+
+
+class UrlUpload(Body):
+    """A document by its address."""
+
+    url: Text = Field(min_length=1, max_length=2000, examples=["https://example.com/report.pdf"])
+    conversation_id: UUID | None = Field(None, description="absent: the file belongs to the user's library")
+    tags: dict[str, str | int | float | bool | list[str]] = Field(default_factory=dict, max_length=100)
 
 
 class PageOut(Answer):

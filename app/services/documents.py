@@ -100,6 +100,7 @@ class Documents:
             self.limits.check_room(used_bytes=await files.used_bytes(session), more_bytes=stored.size_bytes)
             file.conversation_id = fields.conversation_id
             file.tags = dict(fields.tags)
+            file.source_url = fields.source_url
             file.size_bytes, file.sha256 = stored.size_bytes, stored.sha256
             file.status = FileStatus.STORED
             session.add(file)

@@ -20,6 +20,11 @@ class UploadFields:
 
     conversation_id: UUID | None = None
     tags: Mapping[str, object] = field(default_factory=dict)
+    source_url: str | None = None
+
+    async def soon(self) -> "UploadFields":
+        """Itself, where what asks must wait for the fields of a form."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def model() -> Iterator[Upstream]:
 def chatting(model: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose models are `model`'s and `passages`."""
     env = {"OPENAI_BASE_URL": model.url, "OPENAI_MODEL": "fake-n20", "OPENAI_CONTEXT_TOKENS": "4096"}
+    env["URL_ALLOWED_NETWORKS"] = "127.0.0.1/32"
     service = Service(tmp_path_factory.mktemp("chatting"), env)
     yield service
     service.kill()

@@ -24,7 +24,7 @@ PUBLIC = {
     *("GET /health", "GET /ready", "GET /metrics"),
 }
 # Path parameters that name something that belongs to a user, and those that only say which part of it.
-IDS = {"conversation_id", "message_id", "run_id", "file_id", "key_id"}
+IDS = {"conversation_id", "message_id", "run_id", "file_id", "key_id", "golden_id"}
 PARTS = {"number": "1", "name": "model", "model": "any"}
 # What is everybody's, and so is not named by a parameter of its route.
 SHARED = {"GET /v1/models/{model}"}
@@ -104,6 +104,9 @@ async def ids(ann: Person) -> dict[str, str]:
         "message_id": answer["message"]["id"],
         "run_id": answer["run_id"],
         "file_id": file_id,
+        "golden_id": (
+            await ann.http.post("/api/v1/golden", json={"question": "Where?", "file_id": file_id, "page": 1})
+        ).json()["id"],
         "key_id": (await ann.http.post("/api/v1/auth/keys", json={"name": "zeppelin"})).json()["id"],
     }
 

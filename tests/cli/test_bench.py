@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli.bench import app as bench
 from app.cli.bench import documents
 from app.cli.bench.load import Address, Tally, run_streams
 from tests import tiny_gguf
@@ -154,6 +156,6 @@ def test_gguf_that_is_none_cannot_be_measured(tmp_path: Path) -> None:
     ],
 )
 def test_bad_usage_is_refused(arguments: list[str], complaint: str) -> None:
-    done = run("bench", *arguments)
-    assert done.returncode == 2
+    done = CliRunner().invoke(bench, arguments, env={"COLUMNS": "120", "NO_COLOR": "1"})
+    assert done.exit_code == 2
     assert complaint in done.stderr

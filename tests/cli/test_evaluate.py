@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.cli.program import run
+from tests.conftest import Serve
+from tests.documents import encrypted_pdf, text_pdf
 from tests.fakes.embeddings import Embeddings
 
 CORPUS = [
@@ -44,11 +47,13 @@ def test_prints_and_writes_the_figures_of_each_half_and_of_both(
     assert set(figures["collections"]) == {"first", "second"}
     # Words alone cannot know that doctors are physicians; meaning finds all three.
     assert figures["mean"]["text"]["ndcg_10"] == pytest.approx(2 / 3)
-    assert figures["mean"]["dense"] == {"ndcg_10": 1, "recall_10": 1, "recall_100": 1}
-    assert figures["mean"]["hybrid"] == {"ndcg_10": 1, "recall_10": 1, "recall_100": 1}
+    assert set(figures["mean"]["dense"].values()) == set(figures["mean"]["hybrid"].values()) == {1}
+    assert figures["collections"]["first"]["cost"]["hybrid"]["p95_ms"] > 0
+    assert figures["collections"]["first"]["chunks"] == 5
+    assert figures["collections"]["first"]["chunks_per_core_s"] > 0
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert rows.count(["collection", "text", "dense", "hybrid"]) == 3
-    assert rows.count(["mean", "0.6667", "1.0000", "1.0000"]) == 3
+    assert rows.count(["collection", "text", "dense", "hybrid"]) == 9
+    assert rows.count(["mean", "0.6667", "1.0000", "1.0000"]) == 7
     assert sorted(path.name for path in tmp_path.iterdir()) == ["report.json", "sets"]
 
 
@@ -83,3 +88,53 @@ def test_a_database_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     done = run("eval", "retrieval", write(tmp_path / "set"), "--database-url", "mysql://x", cwd=tmp_path)
     assert done.returncode == 2
     assert "'mysql://x' cannot be used" in done.stderr
+
+
+def questions(folder: Path, *lines: object) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "questions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+def test_pages_of_documents_are_found_where_they_are(tmp_path: Path) -> None:
+    folder = questions(
+        tmp_path / "books",
+        {"_id": "q1", "text": "What does the blue whale eat?", "file": "sea/whales.pdf", "pages": [2]},
+        {"_id": "q2", "text": "When did the Tay bridge fall?", "gold": [{"file": "bridges.txt", "pages": [1]}]},
+        {"_id": "q3", "text": "Who keeps the secret?", "file": "locked.pdf", "pages": [1]},
+    )
+    (folder / "sea").mkdir()
+    (folder / "sea/whales.pdf").write_bytes(text_pdf(["Contents", "The blue whale eats krill.", "Its heart is heavy."]))
+    (folder / "bridges.txt").write_text("The bridge over the Tay fell in 1879.\n")
+    (folder / "locked.pdf").write_bytes(encrypted_pdf(["A secret."], password="word"))
+    report = tmp_path / "report.json"
+    done = run("eval", "documents", folder, "--json", report, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(report.read_bytes())["collections"]["books"]
+    assert figures["quality"]["hybrid"]["hit_1"] == pytest.approx(2 / 3)
+    assert "protected by a password" in figures["unread"]["locked.pdf"]
+    assert "page hit@1" in done.stdout
+
+
+def test_golden_questions_are_compared_with_the_run_before(tmp_path: Path, serve: Serve) -> None:
+    service = serve()
+    data = {"DATA_DIR": str(service.data_dir)}
+    key = run("admin", "key", "--user", "admin", "--name", "k", "--scope", "files", **data).stdout.strip()
+    asked = ("eval", "golden", "--server", service.url, "--key", key)
+    none = run(*asked)
+    assert (none.returncode, "there is no golden question" in none.stderr) == (2, True)
+    (tmp_path / "whales.txt").write_text("The blue whale eats krill.\n")
+    assert run("ingest", tmp_path / "whales.txt", "--server", service.url, "--key", key).returncode == 0
+    with httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {key}"}) as client:
+        file_id = client.get("/api/v1/files").json()["items"][0]["id"]
+        body = {"question": "What does the blue whale eat?", "file_id": file_id, "page": 1}
+        client.post("/api/v1/golden", json=body).raise_for_status()
+        first = run(*asked)
+        assert (first.returncode, "The first run" in first.stdout) == (0, True)
+        client.delete(f"/api/v1/files/{file_id}").raise_for_status()
+    report = tmp_path / "report.json"
+    lost = run(*asked, "--json", report)
+    assert lost.returncode == 1
+    assert "0.0000 (-1.0000)" in lost.stdout
+    assert "Not there any more: whales.txt" in lost.stdout
+    assert json.loads(report.read_bytes())["compared"] == 1

@@ -103,6 +103,8 @@ BAD = {
     "PARSE_CPU_S": ["0"],
     "PARSE_MEMORY_MB": ["255", "65537"],
     "PARSE_WALL_S": ["0"],
+    "URL_TIMEOUT_S": ["0"],
+    "URL_ALLOWED_NETWORKS": ["10.1.0.0/33", "intranet", "10.1.0.1/16"],
     "EMBEDDING_WAIT_S": ["0", "a while"],
 }
 

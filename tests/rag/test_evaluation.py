@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import ValidationFailed
-from app.rag.evaluation import Quality, collections, load, mean, ndcg, quality, recall
+from app.rag.evaluation import collections, load
+from app.rag.measures import Cost, Quality, Ranking, cost, first_rank, mean, ndcg, quality, recall
 
 GRADES = {"a": 2, "b": 1, "c": 0}
 
@@ -30,9 +31,29 @@ def test_recall_counts_relevant_documents_alone() -> None:
 
 def test_quality_is_the_mean_over_queries_and_then_over_collections() -> None:
     grades = {"q": {"a": 1}, "r": {"b": 1}}
-    found = quality({"q": ["a"], "r": ["x"] * 10 + ["b"]}, grades)
-    assert found == Quality(ndcg_10=0.5, recall_10=0.5, recall_100=1)
-    assert mean([found, Quality(1, 1, 0)]) == Quality(0.75, 0.75, 0.5)
+    late = [[f"x{number}"] for number in range(10)] + [["b"]]
+    found = quality({"q": Ranking([["a"]]), "r": Ranking(late)}, grades)
+    assert found == Quality(
+        ndcg_10=0.5, recall_10=0.5, recall_100=1, mrr=pytest.approx((1 + 1 / 11) / 2), hit_1=0.5, hit_5=0.5, hit_10=0.5
+    )
+    assert mean([found, Quality(ndcg_10=1, hit_1=1)]) == Quality(
+        ndcg_10=0.75, recall_10=0.25, recall_100=0.5, mrr=found.mrr / 2, hit_1=0.75, hit_5=0.25, hit_10=0.25
+    )
+
+
+def test_a_passage_hits_by_any_page_that_it_touches() -> None:
+    passages = [["f#1", "f#2"], ["f#2", "f#3"], ["g#3"]]
+    assert (first_rank(passages, {"f#3": 1}), first_rank(passages, {"g#1": 1})) == (2, None)
+    found = quality({"q": Ranking(passages)}, {"q": {"f#2": 1, "g#3": 1, "h#1": 0}})
+    assert Ranking(passages).items == ["f#1", "f#2", "f#3", "g#3"]
+    assert (found.mrr, found.hit_1, found.recall_10) == (1, 1, 1)
+
+
+def test_costs_are_nearest_ranks() -> None:
+    rankings = {str(ms): Ranking([], cpu_ms=ms) for ms in range(1, 101)}
+    assert cost(rankings) == Cost(50, 95)
+    assert cost({"q": Ranking([], cpu_ms=3)}) == Cost(3, 3)
+    assert cost({}) == Cost(0, 0)
 
 
 def write(folder: Path, *, qrels: str = "q1\td1\t1\n") -> Path:

@@ -7,15 +7,16 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from app.api.deps import CurrentUser, DocumentsDep, IdempotencyKey
+from app.api.deps import CurrentUser, DocumentsDep, FetcherDep, IdempotencyKey
 from app.api.form import FileForm, declared_bytes
 from app.core.enums import FileStatus, PageState
 from app.core.errors import ValidationFailed
 from app.crud.files import Filter
 from app.db.models import File
 from app.schemas.base import PageOf, Text
-from app.schemas.files import FileOut, PageOut, UploadForm
+from app.schemas.files import FileOut, PageOut, UploadForm, UrlUpload
 from app.services.documents import Documents
+from app.services.fetching import MAX_URL_CHARS
 from app.services.uploads import UploadFields
 
 PageNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="counted from 1")]
@@ -45,6 +46,20 @@ async def upload(request: Request, user: CurrentUser, documents: DocumentsDep, k
     return FileOut.model_validate(file)
 
 
+@router.post("/url", status_code=202)
+async def upload_url(
+    body: UrlUpload, user: CurrentUser, documents: DocumentsDep, fetcher: FetcherDep, key: IdempotencyKey = None
+) -> FileOut:
+    """Fetch a web page or a file by its address, store it and read it in the background.
+
+    Only what is readable without signing in, and never from a private network, also not by a redirect.
+    """
+    fields = UploadFields(conversation_id=body.conversation_id, tags=body.tags, source_url=body.url)
+    async with fetcher.open(body.url) as found:
+        file = await documents.upload(user.user_id, found.name, found.pieces, fields=fields.soon, key=key)
+    return FileOut.model_validate(file)
+
+
 @router.get("")
 async def list_files(
     user: CurrentUser,
@@ -55,10 +70,12 @@ async def list_files(
     conversation_id: UUID | None = None,
     status: FileStatus | None = None,
     q: Annotated[Text | None, Query(max_length=255, description="part of the name")] = None,
+    sha256: Annotated[Text | None, Query(max_length=64, description="of the bytes")] = None,
+    source_url: Annotated[Text | None, Query(max_length=2000)] = None,
     needs_reindex: Annotated[bool, Query(description="only those that another model embedded")] = False,
 ) -> PageOf[FileOut]:
     """Newest first."""
-    which = Filter(conversation_id=conversation_id, status=status, name=q)
+    which = Filter(conversation_id, status, q, sha256=sha256, source_url=source_url)
     items, after = await documents.newest(user.user_id, which, limit=limit, cursor=cursor, needs_reindex=needs_reindex)
     return PageOf(items=[_shown(file, documents) for file in items], next_cursor=after)
 
@@ -141,4 +158,7 @@ async def _fields(form: FileForm) -> UploadFields:
         tags = msgspec.json.decode(raw_tags, type=dict[str, str | int | float | bool | list[str]])
     except msgspec.DecodeError as error:
         raise ValidationFailed(f"tags is not a JSON object of words, numbers or lists of words: {error}") from None
-    return UploadFields(conversation_id=conversation_id, tags=tags)
+    source_url = fields.get("source_url") or None
+    if source_url is not None and (len(source_url) > MAX_URL_CHARS or not source_url.isprintable()):
+        raise ValidationFailed(f"source_url: at most {MAX_URL_CHARS} printable letters")
+    return UploadFields(conversation_id=conversation_id, tags=tags, source_url=source_url)

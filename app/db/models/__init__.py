@@ -4,6 +4,7 @@ from app.db.models.api_key import ApiKey
 from app.db.models.conversation import Conversation
 from app.db.models.executor import Executor
 from app.db.models.file import Chunk, File, FilePage, Posting
+from app.db.models.golden import GoldenQuestion, GoldenRun
 from app.db.models.message import IdempotencyKey, Ledger, Message, MessageText, Run
 from app.db.models.usage import UsageDay
 from app.db.models.user import AuthSession, RefreshToken, User
@@ -16,6 +17,8 @@ __all__ = [
     "Executor",
     "File",
     "FilePage",
+    "GoldenQuestion",
+    "GoldenRun",
     "IdempotencyKey",
     "Ledger",
     "Message",

@@ -1,34 +1,22 @@
-"""GGUF files of an object storage: `s3://BUCKET/KEY`, `gs://BUCKET/KEY`, `az://CONTAINER/KEY`.
-
-Address, region and keys come from the environment by the names that each cloud's own tools use, such as
-AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_NAME, GOOGLE_APPLICATION_CREDENTIALS: obstore reads them.
-"""
+"""GGUF files of an object storage, by address."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
-from datetime import timedelta
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from typing import Final
 
 from obstore import get_async, head_async
-from obstore.exceptions import (
-    BaseError,
-    NotFoundError,
-    PermissionDeniedError,
-    PreconditionError,
-    UnauthenticatedError,
-)
-from obstore.store import ObjectStore, from_url
+from obstore.exceptions import PreconditionError
+from obstore.store import ObjectStore
 
-from app.core.errors import NotFound, UpstreamRefused, UpstreamTimeout, UpstreamUnavailable, ValidationFailed
+from app.core.errors import ValidationFailed
 from app.core.model_settings import ModelFileSettings
 from app.services.llm.store.base import PIECE_BYTES, Body, Changed, Found, RemoteFile
 from app.services.llm.store.names import is_gguf, local_name, model_name, siblings
+from app.services.object_urls import faults, open_store
 
 RANGE_BYTES: Final = 32 << 20  # of one request: obstore gives each 30 s, unless the environment says otherwise
-RETRIES: Final = 1  # the pull itself tries again
 MAX_PARTS: Final = 1000
-MAX_SAID: Final = 300
 
 
 class Objects:
@@ -56,7 +44,7 @@ class Objects:
     async def _head(self, root: str, key: str) -> RemoteFile:
         url = f"{root}/{key}"
         name = local_name(key)
-        with _faults(url):
+        with faults(url):
             meta = await head_async(self._store(root), key)
         if not meta["size"]:
             raise ValidationFailed(f"{url!r} is empty")
@@ -68,9 +56,12 @@ class Objects:
         store = self._store(root)
         for begin in range(start, file.size_bytes, RANGE_BYTES):
             end = min(begin + RANGE_BYTES, file.size_bytes)
-            with _faults(file.url):
-                async with asyncio.timeout(self._stall_timeout_s):
-                    found = await get_async(store, key, options={"range": (begin, end), "if_match": file.etag})
+            try:
+                with faults(file.url):
+                    async with asyncio.timeout(self._stall_timeout_s):
+                        found = await get_async(store, key, options={"range": (begin, end), "if_match": file.etag})
+            except PreconditionError:
+                raise Changed from None
             if found.meta["size"] != file.size_bytes:
                 raise Changed
             stream = aiter(found.stream(PIECE_BYTES))
@@ -78,17 +69,12 @@ class Objects:
                 yield data
 
     async def _next(self, url: str, stream: AsyncIterator[bytes]) -> bytes:
-        with _faults(url):
+        with faults(url):
             async with asyncio.timeout(self._stall_timeout_s):
                 return bytes(await anext(stream, b""))
 
     def _store(self, root: str) -> ObjectStore:
-        """Without client options of ours: they would take the place of all those of the environment."""
-        patience = timedelta(seconds=self._stall_timeout_s)
-        try:
-            return from_url(root, retry_config={"max_retries": RETRIES, "retry_timeout": patience})
-        except (BaseError, ValueError) as error:
-            raise ValidationFailed(f"{root!r} cannot be used: {_said(error)}; set it in the environment") from None
+        return open_store(root, patience_s=self._stall_timeout_s)
 
 
 def _split(address: str) -> tuple[str, str]:
@@ -98,27 +84,3 @@ def _split(address: str) -> tuple[str, str]:
     if not bucket or not is_gguf(key) or not address.isprintable() or ".." in key.split("/"):
         raise ValidationFailed(f"{address!r} names no model: write {scheme}://BUCKET/KEY.gguf")
     return f"{scheme.lower()}://{bucket}", key
-
-
-@contextmanager
-def _faults(url: str) -> Iterator[None]:
-    try:
-        yield
-    except (NotFoundError, FileNotFoundError):  # obstore raises Python's own too
-        raise NotFound(f"there is nothing at {url!r}; check bucket and key") from None
-    except (PermissionDeniedError, UnauthenticatedError):
-        raise UpstreamRefused(
-            f"the storage refuses {url!r}: check its keys and its address in the environment, such as "
-            "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_ENDPOINT_URL"
-        ) from None
-    except PreconditionError:
-        raise Changed from None
-    except TimeoutError:
-        raise UpstreamTimeout(f"{url!r} fell silent; try again") from None
-    except BaseError as error:
-        raise UpstreamUnavailable(f"cannot read {url!r}: {_said(error)}") from None
-
-
-def _said(error: Exception) -> str:
-    """The first line: the others are meant for the library's own developers."""
-    return str(error).partition("\n")[0][:MAX_SAID]
