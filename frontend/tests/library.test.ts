@@ -4,7 +4,7 @@ import type { Page, StoredFile } from '../src/api/types';
 import { accessWords, whoOf } from '../src/library/access-words';
 import { coverageWords, isPartial } from '../src/library/coverage-words';
 import { hasTag, isNarrow, NO_WISH, queryOf } from '../src/library/file-wish';
-import { buildingOf, indexPart, indexWords } from '../src/library/index-state';
+import { indexPart, indexWords } from '../src/library/index-state';
 import { Shelf } from '../src/library/shelf.svelte';
 import { problemOf, rowsOf, tagsOfRows, tagWords } from '../src/library/tag-rows';
 import { Files } from '../src/stores/files.svelte';
@@ -146,9 +146,9 @@ it('says whose a collection is and who may use it', () => {
   expect(whoOf({ username: null })).toBe('Everybody');
 });
 
-it('shows an index that is built beside the old one', () => {
-  expect([buildingOf(null), buildingOf({ state: 'ready' }), buildingOf({ building: null })]).toEqual([null, null, null]);
-  const building = buildingOf({ building: { state: 'building', files_done: 3, files_total: 12 } })!;
-  expect([indexWords(building), indexPart(building)]).toEqual(['A new index is being built beside the old one, 3 of 12 files. Search goes on meanwhile.', 0.25]);
-  expect(indexWords({ ...building, error: 'disk full' })).toBe('The new index does not get on: disk full');
+it('tells an administrator of an index that is built beside the old one', () => {
+  const index = { state: 'building', files_done: 3, files_total: 12, chunks_done: 0, chunks_total: 0, error: null } as const;
+  expect([indexWords(index), indexPart(index)]).toEqual(['A new index is being built beside the old one, 3 of 12 files. Search goes on meanwhile.', 0.25]);
+  expect(indexWords({ ...index, state: 'failed', error: 'the disk is full.' })).toBe('The new index could not be built: the disk is full. The old one is searched.');
+  expect([indexWords({ ...index, state: 'current' }), indexWords({ ...index, state: 'empty' })]).toEqual(['', '']);
 });

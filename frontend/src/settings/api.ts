@@ -83,11 +83,10 @@ export const stats = (api: Api, whose: 'user' | 'system', from: string, to: stri
 export interface Golden {
   id: string;
   question: string;
-  file_id: string;
-  /** Of its file, while it is there. */
-  file_name?: string | null;
+  /** null: there is no such file now. */
+  file_id: string | null;
+  file_name: string;
   page: number;
-  created_at?: string;
 }
 export const goldenOf = (api: Api, cursor: string | null) => api.json<Page<Golden>>('GET', '/golden', { query: { cursor } });
 export const removeGolden = (api: Api, id: string) => api.send('DELETE', `/golden/${id}`);
