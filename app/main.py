@@ -30,7 +30,7 @@ from app.observability.middleware import Observed
 from app.observability.readiness import Readiness
 from app.rag.embedders.minilm import MiniLM
 from app.rag.embedders.provider import ProviderEmbedder
-from app.rag.parser import ChildParser
+from app.rag.parser import ChildParser, OcrLimits
 from app.rag.retriever import Retriever
 from app.rag.vectors import ChromaProcess
 from app.services.accounts import Accounts
@@ -260,7 +260,9 @@ async def start_documents(
     """Files, their ingestion and its jobs. The jobs' runtime is imported and launched behind the first answers."""
     db, blobs, jobs = stores
     limits = settings.documents
-    parser = ChildParser(cpu_s=limits.parse_cpu_s, memory_mb=limits.parse_memory_mb, wall_s=limits.parse_wall_s)
+    ocr = OcrLimits(limits.ocr_languages, limits.ocr_page_s, limits.ocr_total_s)
+    cpu_s, memory_mb = limits.parse_cpu_s, limits.parse_memory_mb
+    parser = ChildParser(cpu_s=cpu_s, memory_mb=memory_mb, wall_s=limits.parse_wall_s, ocr=ocr)
     ingestion = Ingestion(db=db, blobs=blobs, parser=parser, index=index, progress=progress, settings=limits)
     quota_mb = settings.storage.storage_quota_mb
     documents = Documents(

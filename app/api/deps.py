@@ -3,6 +3,7 @@
 All are coroutines: FastAPI would run a plain function in a thread.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, Header, Query, Request
@@ -13,9 +14,11 @@ from app.api import scopes
 from app.core.enums import Role
 from app.core.errors import Forbidden, NotAuthenticated
 from app.crud.users import SignIn
+from app.db.session import Database
 from app.rag.retriever import Retriever
 from app.services.accounts import Accounts
 from app.services.chat import ChatService
+from app.services.collections import Collections
 from app.services.completions import Completions
 from app.services.conversations import Conversations
 from app.services.documents import Documents
@@ -28,6 +31,7 @@ from app.services.models import Models
 from app.services.pulls import Pulls
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
+from app.services.tags import FileTags
 from app.services.usage import UsageFigures
 
 
@@ -41,6 +45,16 @@ class FromState:
         return getattr(request.state, self._name)
 
 
+class OverRows:
+    """A use case that keeps nothing of its own between requests: made for each, over the database."""
+
+    def __init__(self, made: Callable[[Database], object]) -> None:
+        self._made = made
+
+    async def __call__(self, request: Request) -> object:
+        return self._made(request.state.db)
+
+
 AccountsDep = Annotated[Accounts, Depends(FromState("accounts"))]
 KeysDep = Annotated[Keys, Depends(FromState("keys"))]
 ConversationsDep = Annotated[Conversations, Depends(FromState("conversations"))]
@@ -51,6 +65,8 @@ EmbeddingsDep = Annotated[TextEmbeddings, Depends(FromState("embeddings"))]
 FetcherDep = Annotated[Fetcher, Depends(FromState("fetcher"))]
 GoldenDep = Annotated[Golden, Depends(FromState("golden"))]
 DocumentsDep = Annotated[Documents, Depends(FromState("documents"))]
+CollectionsDep = Annotated[Collections, Depends(OverRows(Collections))]
+TagsDep = Annotated[FileTags, Depends(OverRows(FileTags))]
 RetrieverDep = Annotated[Retriever, Depends(FromState("retriever"))]
 UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]
 PullsDep = Annotated[Pulls, Depends(FromState("pulls"))]

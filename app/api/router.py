@@ -5,7 +5,20 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from app.api.openai import router as openai
-from app.api.v1 import api_keys, auth, chat, conversations, events, files, golden, models, search, stats
+from app.api.v1 import (
+    api_keys,
+    auth,
+    chat,
+    collections,
+    conversations,
+    events,
+    files,
+    golden,
+    models,
+    search,
+    stats,
+    tags,
+)
 from app.schemas.base import ErrorBody
 
 PREFIX: Final = "/api/v1"
@@ -20,6 +33,7 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 
 def include(app: FastAPI) -> None:
     """The most asked first, and no router inside another: each level is matched again for every request."""
-    for module in (chat, conversations, files, search, events, models, stats, golden, api_keys, auth):
+    often = (chat, conversations, files, search, events, models, stats)
+    for module in (*often, collections, tags, golden, api_keys, auth):
         app.include_router(module.router, prefix=PREFIX, responses=ERRORS)
     openai.include(app)

@@ -15,6 +15,8 @@ SCOPES: Final[dict[str, Scope]] = {
     "/api/v1/files": Scope.FILES,
     "/api/v1/search": Scope.FILES,
     "/api/v1/golden": Scope.FILES,
+    "/api/v1/collections": Scope.FILES,
+    "/api/v1/tags": Scope.FILES,
     "/api/v1/models": Scope.MODELS,
     "/api/v1/stats": Scope.STATS,
 }

@@ -114,7 +114,7 @@ async def _take(state: State, owner: UUID, path: Path) -> File:
     async with state["db"].read() as session:
         known = await file_rows.by_content(session, owner, await asyncio.to_thread(_sha256, path))
     if known is None:
-        return await documents.upload(owner, path.name, _read(path), fields=_no_fields)
+        return (await documents.upload(owner, path.name, _read(path), fields=_no_fields)).file
     if known.status in {FileStatus.FAILED, FileStatus.CANCELLED} or documents.needs_reindex(known):
         return await documents.retry(owner, known.id)
     return known

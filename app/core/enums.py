@@ -18,6 +18,14 @@ class Scope(StrEnum):
     STATS = "stats"
 
 
+class Access(StrEnum):
+    """What somebody may do with a collection."""
+
+    READ = "read"
+    WRITE = "write"
+    OWNER = "owner"
+
+
 class Surface(StrEnum):
     """By which door an answer was asked for."""
 
@@ -82,6 +90,14 @@ class SearchMode(StrEnum):
     HYBRID = "hybrid"
     DENSE = "dense"
     TEXT = "text"
+
+
+class Match(StrEnum):
+    """How a passage has what a sentence says of it, best first."""
+
+    EXACT = "exact"
+    NORMALISED = "normalised"
+    OVERLAP = "overlap"
 
 
 class CountedBy(StrEnum):

@@ -114,6 +114,14 @@ class DocumentSettings(Group):
     url_allowed_networks: Networks = Field(
         default_factory=list, description="networks separated by commas, such as 10.1.0.0/16 or fd00:12::/48"
     )
+    ocr_languages: str = Field(
+        "eng",
+        max_length=100,
+        pattern=r"^[A-Za-z][A-Za-z0-9_/]*(\+[A-Za-z][A-Za-z0-9_/]*)*$",
+        description="names of Tesseract's languages joined by +, such as eng+deu",
+    )
+    ocr_page_s: Seconds = Field(60, description="seconds that recognising the text of one page may take")
+    ocr_total_s: Seconds = Field(900, description="seconds that recognising the text of one file may take")
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:

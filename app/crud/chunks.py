@@ -6,7 +6,7 @@ PostgreSQL. What writes takes the session of a job's step; what searches is one 
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 from uuid import UUID
 
@@ -18,8 +18,11 @@ from sqlalchemy.orm import Session
 from app.core.enums import FileStatus
 from app.core.passages import spoken
 from app.crud import bm25, chunks_bm25, chunks_fts5
+from app.crud import tags as tag_rows
 from app.crud.bm25 import Place, Scored
 from app.crud.files import embedder_of
+from app.crud.scope import Part, Reach, Scope
+from app.crud.sharing import FILES, READABLE_FILE, among
 from app.crud.terms import analyse, query_terms
 from app.db.models import Chunk, File, FilePage
 
@@ -44,9 +47,9 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Searchable:
-    """The files that a search may find, None when these are all that the owner has; `strange` ones only by words."""
+    """What a search may find, of each owner, in how many files; `strange` ones only by words."""
 
-    file_ids: list[UUID] | None
+    reaches: list[Reach]
     total: int
     strange: int
 
@@ -61,11 +64,10 @@ class TextIndex(Protocol):
     def search(
         self,
         session: Session,
-        owner: UUID,
+        reach: Reach,
         weights: Mapping[str, float],
         *,
         mean_terms: float,
-        file_ids: Sequence[UUID] | None,
         limit: int,
     ) -> list[Scored]: ...
 
@@ -112,29 +114,28 @@ async def indexed_count(session: AsyncSession, file_id: UUID) -> int:
     return await _index(session).count(session, file_id)
 
 
-def search_text(session: Session, owner: UUID, query: str, file_ids: Sequence[UUID] | None, limit: int) -> list[Scored]:
-    """Chunks of the owner's ready files with their BM25 scores, best first. `file_ids` None: all of them.
+def search_text(session: Session, reach: Reach, query: str, limit: int) -> list[Scored]:
+    """Chunks of one owner's ready files with their BM25 scores, best first.
 
     A chunk with any of the query's terms is found. Frequencies are those of the owner's own library.
     """
     terms = query_terms(query)
     if not terms:
         return []
-    total = session.execute(select(func.count(), func.avg(Chunk.terms)).where(Chunk.user_id == owner)).one()
-    frequencies = _index(session).document_frequencies(session, owner, list(terms)) if total[0] else {}
+    total = session.execute(select(func.count(), func.avg(Chunk.terms)).where(Chunk.user_id == reach.owner)).one()
+    frequencies = _index(session).document_frequencies(session, reach.owner, list(terms)) if total[0] else {}
     if not frequencies:
         return []
     weights = bm25.weights(terms, frequencies, total[0])
-    mean = float(total[1])
-    return _index(session).search(session, owner, weights, mean_terms=mean, file_ids=file_ids, limit=limit)
+    return _index(session).search(session, reach, weights, mean_terms=float(total[1]), limit=limit)
 
 
-def by_places(session: Session, owner: UUID, places: Sequence[Place]) -> list[Located]:
-    """Those of the owner's chunks that belong to a ready file, in no order."""
+def by_places(session: Session, reader: UUID, places: Sequence[Place]) -> list[Located]:
+    """Those chunks that belong to a ready file which the reader may read at this moment, in no order."""
     ordinals: dict[UUID, list[int]] = {}
     for file_id, ordinal in places:
         ordinals.setdefault(file_id, []).append(ordinal)
-    # One condition for each file, and the owner asked of the file: for anything else SQLite reads the whole library.
+    # One condition for each file, and the reader asked of the file: for anything else SQLite reads the whole library.
     at = [and_(Chunk.file_id == file_id, Chunk.ordinal.in_(numbers)) for file_id, numbers in ordinals.items()]
     rows = session.execute(
         select(
@@ -151,19 +152,42 @@ def by_places(session: Session, owner: UUID, places: Sequence[Place]) -> list[Lo
         )
         .join(File, File.id == Chunk.file_id)
         .outerjoin(FilePage, and_(FilePage.file_id == Chunk.file_id, FilePage.number == Chunk.page_from))
-        .where(or_(*at, false()), File.user_id == owner, File.status == FileStatus.READY)
+        .where(or_(*at, false()), READABLE_FILE, File.status == FileStatus.READY),
+        {"reader": reader},
     )
     return [Located(*cast(Sequence[Any], row)) for row in rows]
 
 
-def searchable(session: Session, owner: UUID, file_ids: Sequence[UUID] | None, space: str | None = None) -> Searchable:
-    """The ready files among `file_ids` (None: among all), and how many of them have no vectors of `space`."""
-    rows = session.execute(select(File.id, File.status, File.fingerprint).where(File.user_id == owner)).all()
-    wanted = None if file_ids is None else set(file_ids)
-    ready = [row for row in rows if row.status == FileStatus.READY and (wanted is None or row.id in wanted)]
-    strange = 0 if space is None else sum(embedder_of(row.fingerprint) != space for row in ready)
-    ids = None if rows and len(ready) == len(rows) else [row.id for row in ready]
-    return Searchable(ids, len(ready), strange)
+def searchable(session: Session, reader: UUID, scope: Scope | None, space: str | None = None) -> Searchable:
+    """What of the scope (None: of all the reader's own files) is ready and may be read at this moment.
+
+    Also how many of these files have no vectors of `space`.
+    """
+    found = Searchable([], 0, 0)
+    parts = [Part(reader, None)] if scope is None else scope.parts
+    for part in parts:
+        rows = _states(session, reader, part)
+        wanted = None if part.file_ids is None else set(part.file_ids)
+        ready = [row for row in rows if row.status == FileStatus.READY and (wanted is None or row.id in wanted)]
+        ids = [row.id for row in ready]
+        tags = {} if scope is None else scope.tags
+        spans = tag_rows.spans(session, ids, tags)
+        is_all = part.owner == reader and len(ready) == len(rows) and not spans
+        whole = None if is_all else [file_id for file_id in ids if file_id not in spans]
+        if ids:
+            found.reaches.append(Reach(part.owner, whole, spans))
+        strange = 0 if space is None else sum(embedder_of(row.fingerprint) != space for row in ready)
+        found = replace(found, total=found.total + len(ready), strange=found.strange + strange)
+    return found
+
+
+def _states(session: Session, reader: UUID, part: Part) -> Sequence[Any]:
+    """All files of the reader, or those named files of another owner that the reader may read."""
+    statement = select(FILES.c.id, FILES.c.status, FILES.c.fingerprint).where(FILES.c.user_id == part.owner)
+    if part.owner == reader:
+        return session.execute(statement).all()
+    named = among(session, FILES.c.id, part.file_ids or ())
+    return session.execute(statement.where(named, READABLE_FILE), {"reader": reader}).all()
 
 
 def _index(session: AsyncSession | Session) -> TextIndex:

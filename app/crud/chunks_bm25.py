@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.crud import bm25
 from app.crud.bm25 import Scored
+from app.crud.scope import Reach
 
 ADD = text("""
     INSERT INTO postings (chunk_id, term, user_id, frequency)
@@ -29,6 +30,11 @@ SEARCH = text("""
         FROM unnest(CAST(:terms AS text[]), CAST(:weights AS float8[])) AS asked (term, weight)
             JOIN postings ON postings.term = asked.term
         WHERE postings.user_id = CAST(:owner AS uuid) AND postings.term = ANY(CAST(:terms AS text[]))
+    ), spanned AS MATERIALIZED (
+        SELECT chunks.id
+        FROM unnest(CAST(:in_files AS uuid[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
+            AS spans (file_id, first, last)
+            JOIN chunks ON chunks.file_id = spans.file_id AND chunks.ordinal BETWEEN spans.first AND spans.last
     )
     SELECT found.file_id, found.ordinal, sum(
         weight * frequency * (k1 + 1) / (frequency + k1 * (1 - b + b * found.terms / mean))
@@ -41,7 +47,10 @@ SEARCH = text("""
             SELECT chunks.id, chunks.terms, chunks.file_id, chunks.ordinal FROM chunks
             WHERE chunks.id = hits.chunk_id AND chunks.user_id = CAST(:owner AS uuid)
                 AND (SELECT status FROM files WHERE files.id = chunks.file_id) = 'ready'
-                AND (CAST(:files AS uuid[]) IS NULL OR chunks.file_id = ANY(CAST(:files AS uuid[])))
+                AND (
+                    CAST(:files AS uuid[]) IS NULL OR chunks.file_id = ANY(CAST(:files AS uuid[]))
+                    OR chunks.id IN (SELECT spanned.id FROM spanned)
+                )
             OFFSET 0
         ) AS found
     GROUP BY found.id, found.file_id, found.ordinal ORDER BY score DESC, found.id LIMIT :limit
@@ -68,19 +77,22 @@ def document_frequencies(session: Session, owner: UUID, terms: Sequence[str]) ->
 
 def search(
     session: Session,
-    owner: UUID,
+    reach: Reach,
     weights: Mapping[str, float],
     *,
     mean_terms: float,
-    file_ids: Sequence[UUID] | None,
     limit: int,
 ) -> list[Scored]:
     """Chunks of ready files with their scores, best first."""
+    spans = [(file_id, first, last) for file_id, found in reach.spans.items() for first, last in found]
     values = {
         "terms": list(weights),
         "weights": list(weights.values()),
-        "files": None if file_ids is None else list(file_ids),
-        "owner": owner,
+        "files": None if reach.file_ids is None else list(reach.file_ids),
+        "in_files": [file_id for file_id, _, _ in spans],
+        "firsts": [first for _, first, _ in spans],
+        "lasts": [last for _, _, last in spans],
+        "owner": reach.owner,
         "mean_terms": mean_terms,
         "k1": bm25.K1,
         "b": bm25.B,

@@ -14,18 +14,28 @@ from sqlalchemy.orm import Session
 
 from app.crud import bm25
 from app.crud.bm25 import Scored
+from app.crud.scope import Reach
 
 MARK_CHARS = 8
+NARROW_FILES = 500
 ADD = text("INSERT INTO chunks_fts (rowid, words) VALUES (:id, :words)")
 FREQUENCIES = text("""
     SELECT found.term, count(DISTINCT found.doc)
     FROM json_each(:terms) AS asked CROSS JOIN chunks_fts_terms AS found ON found.term = asked.value
     GROUP BY found.term
 """)
+# A narrow search finds the ids of its chunks first, and so does not look at every hit's row: one file of 100,000 chunks
+# takes 2 ms instead of 24. A wide one would only read more.
 SEARCH = text("""
     WITH hits AS (
         SELECT found.doc AS id, asked.value AS weight, count(*) AS frequency
         FROM json_each(:weights) AS asked CROSS JOIN chunks_fts_terms AS found ON found.term = asked.key
+        WHERE :is_wide OR found.doc IN (
+            SELECT chunks.id FROM json_each(:files) AS whole CROSS JOIN chunks ON chunks.file_id = whole.value
+            UNION ALL
+            SELECT chunks.id FROM json_each(:spans) AS spans CROSS JOIN chunks ON chunks.file_id = spans.value ->> 0
+                AND chunks.ordinal BETWEEN spans.value ->> 1 AND spans.value ->> 2
+        )
         GROUP BY asked.key, found.doc
     )
     SELECT chunks.file_id, chunks.ordinal, sum(
@@ -33,7 +43,13 @@ SEARCH = text("""
     ) AS score
     FROM hits CROSS JOIN chunks ON chunks.id = hits.id CROSS JOIN files ON files.id = chunks.file_id
     WHERE chunks.user_id = :owner AND files.status = 'ready'
-        AND (:files IS NULL OR chunks.file_id IN (SELECT value FROM json_each(:files)))
+        AND (
+            NOT :is_wide OR :files IS NULL OR chunks.file_id IN (SELECT value FROM json_each(:files)) OR chunks.id IN (
+                SELECT spanned.id FROM json_each(:spans) AS spans CROSS JOIN chunks AS spanned
+                ON spanned.file_id = spans.value ->> 0
+                    AND spanned.ordinal BETWEEN spans.value ->> 1 AND spans.value ->> 2
+            )
+        )
     GROUP BY chunks.id ORDER BY score DESC, chunks.id LIMIT :limit
 """)
 COUNT = text("SELECT count(*) FROM chunks JOIN chunks_fts ON chunks_fts.rowid = chunks.id WHERE chunks.file_id = :file")
@@ -57,19 +73,21 @@ def document_frequencies(session: Session, owner: UUID, terms: Sequence[str]) ->
 
 def search(
     session: Session,
-    owner: UUID,
+    reach: Reach,
     weights: Mapping[str, float],
     *,
     mean_terms: float,
-    file_ids: Sequence[UUID] | None,
     limit: int,
 ) -> list[Scored]:
     """Chunks of ready files with their scores, best first."""
-    mark = _mark(owner)
+    mark = _mark(reach.owner)
+    spans = [[file_id.hex, first, last] for file_id, found in reach.spans.items() for first, last in found]
     values = {
         "weights": json.dumps({mark + term: weight for term, weight in weights.items()}),
-        "files": None if file_ids is None else json.dumps([file_id.hex for file_id in file_ids]),
-        "owner": owner.hex,
+        "files": None if reach.file_ids is None else json.dumps([file_id.hex for file_id in reach.file_ids]),
+        "spans": json.dumps(spans),
+        "is_wide": reach.file_ids is None or len(reach.file_ids) + len(reach.spans) > NARROW_FILES,
+        "owner": reach.owner.hex,
         "mean_terms": mean_terms,
         "k1": bm25.K1,
         "b": bm25.B,

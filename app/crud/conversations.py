@@ -14,7 +14,7 @@ from app.crud.terms import fold
 from app.db.base import UTCDateTime, now, table_of
 from app.db.models import Conversation, Message
 
-ConversationRow = Row[UUID, str, datetime, datetime, UUID | None]
+ConversationRow = Row[UUID, str, datetime, datetime, UUID | None, list[object]]
 
 # Statements of the hot path are made once, of tables and not of mappers.
 TABLE = table_of(Conversation)
@@ -25,7 +25,14 @@ _TOUCH = (
     .values(active_message_id=bindparam("leaf_id"), updated_at=bindparam("at"))
 )
 _PAGE = (
-    select(TABLE.c.id, TABLE.c.title, TABLE.c.created_at, TABLE.c.updated_at, TABLE.c.active_message_id)
+    select(
+        TABLE.c.id,
+        TABLE.c.title,
+        TABLE.c.created_at,
+        TABLE.c.updated_at,
+        TABLE.c.active_message_id,
+        TABLE.c.collection_ids,
+    )
     .where(TABLE.c.user_id == bindparam("owner"))
     .order_by(TABLE.c.updated_at.desc(), TABLE.c.id.desc())
     .limit(bindparam("limit"))

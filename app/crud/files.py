@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.core.enums import FileStatus
 from app.crud import paging
 from app.db.base import now
-from app.db.models import File, FilePage
+from app.db.models import File, FilePage, User
 
 ACTIVE = tuple(s for s in FileStatus if not s.is_final)
 
@@ -82,7 +82,7 @@ async def reset(session: AsyncSession, file: File) -> None:
     """Back to `stored`, for a new attempt."""
     await delete_pages(session, file.id)
     file.status, file.attempt, file.error = FileStatus.STORED, file.attempt + 1, None
-    file.pages_total, file.pages_done = None, 0
+    file.pages_total, file.pages_done, file.coverage = None, 0, None
     file.chunks_total, file.chunks_done, file.fingerprint = None, 0, None
     file.updated_at = now()
 
@@ -116,9 +116,10 @@ async def get(session: AsyncSession, file_id: UUID) -> File | None:
     return await session.get(File, file_id)
 
 
-async def unfinished(session: AsyncSession) -> list[File]:
-    """Every user's files that a job should be working on, oldest first."""
-    return list(await session.scalars(select(File).where(File.status.in_(ACTIVE)).order_by(File.created_at)))
+async def unfinished(session: AsyncSession, *, limit: int) -> list[File]:
+    """The oldest of all users' files that a job should be working on."""
+    found = select(File).where(File.status.in_(ACTIVE)).order_by(File.created_at, File.id).limit(limit)
+    return list(await session.scalars(found))
 
 
 async def existing(session: AsyncSession, file_ids: Sequence[UUID]) -> set[UUID]:
@@ -130,6 +131,20 @@ async def by_content(session: AsyncSession, owner: UUID, sha256: str) -> File | 
     """A file of the user's library with these bytes, the newest if there are several."""
     same = select(File).where(File.user_id == owner, File.sha256 == sha256, File.conversation_id.is_(None))
     return (await session.scalars(same.order_by(File.created_at.desc()).limit(1))).first()
+
+
+async def same_content(session: AsyncSession, like: File) -> File | None:
+    """The oldest file of the same user in the same place with the same bytes and type. Of two uploads at once, the
+    second waits here until the first is stored.
+    """
+    await session.execute(select(User.id).where(User.id == like.user_id).with_for_update(key_share=True))
+    same = select(File).where(
+        File.user_id == like.user_id,
+        File.sha256 == like.sha256,
+        File.media_type == like.media_type,
+        File.conversation_id == like.conversation_id if like.conversation_id else File.conversation_id.is_(None),
+    )
+    return (await session.scalars(same.order_by(File.created_at).limit(1))).first()
 
 
 async def in_conversation(session: AsyncSession, owner: UUID, conversation_id: UUID) -> list[File]:
@@ -164,6 +179,25 @@ async def pages(session: AsyncSession, file_id: UUID) -> list[tuple[int, str]]:
         select(FilePage.number, FilePage.text).where(FilePage.file_id == file_id).order_by(FilePage.number)
     )
     return [(number, text) for number, text in rows]
+
+
+async def page_states(session: AsyncSession, file_id: UUID) -> dict[str, int]:
+    """How many pages of a file are in each state."""
+    rows = await session.execute(
+        select(FilePage.state, func.count()).where(FilePage.file_id == file_id).group_by(FilePage.state)
+    )
+    return {state: int(count) for state, count in rows}
+
+
+async def page_reasons(session: AsyncSession, file_id: UUID, *, limit: int) -> list[tuple[int, str]]:
+    """Numbers of the first pages that were not read, each with the reason."""
+    rows = await session.execute(
+        select(FilePage.number, FilePage.reason)
+        .where(FilePage.file_id == file_id, FilePage.reason.is_not(None))
+        .order_by(FilePage.number)
+        .limit(limit)
+    )
+    return [(number, reason or "") for number, reason in rows]
 
 
 async def page_count(session: AsyncSession, file_id: UUID) -> PageCount:

@@ -44,6 +44,7 @@ class NewMessage:
     created_at: datetime
     model_source: str | None = None
     model: str | None = None
+    scope: dict[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Outcome:
     status: MessageStatus
     finish_reason: str | None
     sources: list[object]
+    citations: list[object]
     usage: dict[str, object] | None
     error: dict[str, object] | None
     model_source: str | None
@@ -64,7 +66,10 @@ class Outcome:
 def add(session: Session, messages: Sequence[NewMessage]) -> None:
     session.execute(
         _ADD,
-        [{**{name: getattr(m, name) for name in NewMessage.__slots__}, "sources": []} for m in messages],
+        [
+            {**{name: getattr(m, name) for name in NewMessage.__slots__}, "sources": [], "citations": []}
+            for m in messages
+        ],
     )
 
 

@@ -23,13 +23,13 @@ what when where which while who whom why will with would you your yours
 """
 STOP_WORDS = frozenset(_STOP_WORDS.split())
 # `re` takes these marks for punctuation: the scripts of India, Thai, Lao, Myanmar, Khmer.
-_MARKS = "\u0900-\u0963\u0981-\u0d7f\u0e31-\u0e4e\u0eb1-\u0ecd\u102b-\u103e\u17b4-\u17d3"
+MARKS = "\u0900-\u0963\u0981-\u0d7f\u0e31-\u0e4e\u0eb1-\u0ecd\u102b-\u103e\u17b4-\u17d3"
 # Thai, Lao, Myanmar, Khmer, kana, Han, Hangul.
-_UNSPACED = (
+UNSPACED = (
     "\u0e01-\u0e4e\u0e81-\u0ecd\u1000-\u103f\u1780-\u17d3"
     "\u3005-\u3007\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_RUNS = re.compile(f"([{_UNSPACED}]+)|((?:(?![{_UNSPACED}])(?:[^\\W_]|[{_MARKS}]))+)")
+_RUNS = re.compile(f"([{UNSPACED}]+)|((?:(?![{UNSPACED}])(?:[^\\W_]|[{MARKS}]))+)")
 # Latin, Greek and Cyrillic accents, Hebrew points, Arabic vowel signs and the stretching tatweel.
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
 

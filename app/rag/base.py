@@ -3,7 +3,7 @@
 Offsets count Unicode code points in a file's text: its pages joined by a form feed.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -23,6 +23,7 @@ __all__ = [
     "Page",
     "ParseError",
     "Parser",
+    "Spans",
     "TokenLimit",
     "Urgency",
     "VectorStore",
@@ -31,6 +32,7 @@ __all__ = [
 
 Vectors = NDArray[np.float32]
 Urgency = Literal["query", "document"]
+Spans = Mapping[UUID, Sequence[tuple[int, int]]]  # of files: ordinals of chunks, from and to
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,16 @@ class VectorStore(Protocol):
         """Idempotent: the same file and ordinal are written once."""
 
     async def query(
-        self, owner: UUID, vector: Vectors, file_ids: Iterable[UUID] | None, limit: int, *, space: str
+        self,
+        owner: UUID,
+        vector: Vectors,
+        file_ids: Iterable[UUID] | None,
+        limit: int,
+        *,
+        space: str,
+        spans: Spans | None = None,
     ) -> list[Hit]:
-        """Best first. `file_ids` None: the owner's whole library."""
+        """Best first. `file_ids` None: the owner's whole library; else in these files and in `spans` of others."""
 
     async def count(self, owner: UUID, file_id: UUID, *, space: str | None = None) -> int:
         """`space` None: the file's vectors in all of them."""

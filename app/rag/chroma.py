@@ -25,10 +25,11 @@ from chromadb.config import Settings
 from numpy.typing import NDArray
 
 from app.rag import vector_wire as wire
-from app.rag.exact import Recent, Rows, Scope, parts
+from app.rag.exact import Recent, Rows, Scope, is_in, parts
 
 BUCKETS = 16
 EXACT = 4096  # vectors that are compared one by one; the graph index is for more
+MORE = 1000  # that the graph is asked for when some of what it finds will not be wanted
 CACHED = 131_072  # at most 96 MB, a third of what Chroma itself needs for them
 LOCK_WAIT_S = 5.0
 PR_SET_PDEATHSIG = 1
@@ -107,35 +108,43 @@ class Vectors:
         if collection is None:
             return wire.Found([], [], [])
         library = (space, request.owner)
-        rows = self._rows(collection, (library, None))
+        rows = self._rows(collection, Scope(library))
         if rows is None and request.files is not None:
-            rows = self._rows(collection, (library, frozenset(request.files)))
+            rows = self._rows(collection, Scope.of(library, request.files, request.spans))
         if rows is not None:
             wanted = None if request.files is None else frozenset(request.files)
-            return wire.Found(*rows.nearest(vector, wanted, request.limit))
-        where = _scope(request.owner, request.files)
+            return wire.Found(*rows.nearest(vector, wanted, request.spans, request.limit))
+        return self._nearest(collection, request, vector)
+
+    def _nearest(self, collection: chromadb.Collection, request: wire.Query, vector: NDArray[np.float32]) -> wire.Found:
+        """By the graph. It knows files and not ordinals: of files that are searched in part, more is asked for."""
         found = collection.query(
-            query_embeddings=vector.reshape(1, -1), n_results=request.limit, where=where, include=["distances"]
+            query_embeddings=vector.reshape(1, -1),
+            n_results=max(request.limit, MORE) if request.spans else request.limit,
+            where=_scope(request.owner, None if request.files is None else [*request.files, *request.spans]),
+            include=["distances"],
         )
-        distances = (found["distances"] or [[]])[0]
-        return wire.Found(*parts(found["ids"][0]), scores=[1.0 - float(distance) for distance in distances])
+        files, ordinals = parts(found["ids"][0])
+        hits = zip(files, ordinals, (found["distances"] or [[]])[0], strict=True)
+        kept = [hit for hit in hits if hit[0] not in request.spans or is_in(request.spans, hit[0], hit[1])]
+        best = kept[: request.limit]
+        return wire.Found([hit[0] for hit in best], [hit[1] for hit in best], [1.0 - float(hit[2]) for hit in best])
 
     def _rows(self, collection: chromadb.Collection, scope: Scope) -> Rows | None:
         """All vectors of a scope, or None when they are too many to compare them all."""
         if scope not in self._recent:
-            (_, owner), files = scope
-            # The public get() makes arrays of float64 first, for three times the cost of all the rest.
-            found = collection._client._get(  # noqa: SLF001
-                collection.id,
-                where=_scope(owner, None if files is None else sorted(files)),
-                limit=EXACT + 1,
-                include=["embeddings"],
-                tenant=collection.tenant,
-                database=collection.database,
-            )
-            vectors = np.array(found["embeddings"], np.float32)
-            self._recent.put(scope, Rows.of(*parts(found["ids"]), vectors))
+            self._recent.put(scope, self._read(collection, scope))
         return self._recent.get(scope)
+
+    def _read(self, collection: chromadb.Collection, scope: Scope) -> Rows | None:
+        _, owner = scope.library
+        spanned = sum(last - first + 1 for _, found in scope.spans for first, last in found)
+        if spanned > EXACT:
+            return None
+        files = None if scope.files is None else sorted(scope.files)
+        rows = _get(collection, where=_scope(owner, files)) if files is None or files else Rows.none()
+        names = [f"{file}:{n}" for file, found in scope.spans for first, last in found for n in range(first, last + 1)]
+        return rows.plus(_get(collection, ids=names)) if names else rows
 
     def _count(self, owner: str, file: str, space: str | None) -> int:
         buckets = [self._buckets[b] for b in self._of_owner(owner) if space is None or b[0] == space]
@@ -165,6 +174,20 @@ def _scope(owner: str, files: list[str] | None) -> Where:
     if files is None:
         return {"owner": owner}
     return {"$and": [{"owner": owner}, cast(Where, {"file": {"$in": files}})]}
+
+
+def _get(collection: chromadb.Collection, *, where: Where | None = None, ids: list[str] | None = None) -> Rows:
+    """The public get() makes arrays of float64 first, for three times the cost of all the rest."""
+    found = collection._client._get(  # noqa: SLF001
+        collection.id,
+        ids=ids,
+        where=where,
+        limit=EXACT + 1,
+        include=["embeddings"],
+        tenant=collection.tenant,
+        database=collection.database,
+    )
+    return Rows.of(*parts(found["ids"]), np.array(found["embeddings"], np.float32))
 
 
 def serve(vectors: Vectors, requests: BinaryIO, replies: BinaryIO) -> None:

@@ -5,15 +5,29 @@ is exact, and ten times cheaper.
 """
 
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Library = tuple[str, str]  # a space of vectors, and an owner
-Scope = tuple[Library, frozenset[str] | None]  # which files: None for all
+Spans = Mapping[str, Sequence[tuple[int, int]]]  # of files: ordinals, from and to
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of a library is searched: whole files, None for all, and parts of others."""
+
+    library: Library
+    files: frozenset[str] | None = None
+    spans: frozenset[tuple[str, tuple[tuple[int, int], ...]]] = frozenset()
+
+    @classmethod
+    def of(cls, library: Library, files: Collection[str], spans: Spans) -> "Scope":
+        return cls(library, frozenset(files), frozenset((name, tuple(found)) for name, found in spans.items()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +47,10 @@ class Rows:
         lengths = np.maximum(np.linalg.norm(floats, axis=1, keepdims=True), 1e-12)
         return cls(files, ordinals, (floats / lengths).astype(np.float16))
 
+    @classmethod
+    def none(cls) -> "Rows":
+        return cls([], [], np.zeros((0, 0), np.float16))
+
     def plus(self, new: "Rows") -> "Rows":
         """With those of the new rows that are not there yet."""
         known = set(zip(self.files, self.ordinals, strict=True))
@@ -44,14 +62,18 @@ class Rows:
         )
 
     def nearest(
-        self, vector: Floats, files: Collection[str] | None, limit: int
+        self, vector: Floats, files: Collection[str] | None, spans: Spans, limit: int
     ) -> tuple[list[str], list[int], list[float]]:
-        """Files, ordinals and cosine similarities, best first."""
+        """Files, ordinals and cosine similarities, best first, of these files and of `spans` of others."""
         if not self.files:
             return [], [], []
         scores = self.vectors.astype(np.float32) @ (vector / max(float(np.linalg.norm(vector)), 1e-12))
         order = np.argsort(-scores, kind="stable").tolist()
-        best = [n for n in order if files is None or self.files[n] in files][:limit]
+        if files is None:
+            best = order[:limit]
+        else:
+            reached = (n for n in order if self.files[n] in files or is_in(spans, self.files[n], self.ordinals[n]))
+            best = list(islice(reached, limit))
         return [self.files[n] for n in best], [self.ordinals[n] for n in best], [float(scores[n]) for n in best]
 
 
@@ -76,21 +98,26 @@ class Recent:
 
     def add(self, library: Library, rows: Rows) -> None:
         """The library has these rows from now on."""
-        known = self._scopes.get((library, None))
-        is_large = (library, None) in self._scopes and known is None
+        whole = Scope(library)
+        known = self._scopes.get(whole)
+        is_large = whole in self._scopes and known is None
         self.forget(library)
         if known is not None:
-            self.put((library, None), known.plus(rows))
+            self.put(whole, known.plus(rows))
         elif is_large:
-            self.put((library, None), None)
+            self.put(whole, None)
 
     def forget(self, library: Library) -> None:
         """What is kept of this library is not true any more."""
-        for scope in [scope for scope in self._scopes if scope[0] == library]:
+        for scope in [scope for scope in self._scopes if scope.library == library]:
             del self._scopes[scope]
 
     def _cost(self) -> int:
         return sum(1 if rows is None else max(1, len(rows.files)) for rows in self._scopes.values())
+
+
+def is_in(spans: Spans, file: str, ordinal: int) -> bool:
+    return any(first <= ordinal <= last for first, last in spans.get(file, ()))
 
 
 def parts(names: Sequence[str]) -> tuple[list[str], list[int]]:

@@ -16,7 +16,8 @@ class Page:
     """The text of one page. `number` counts from 1.
 
     `label` is what people call it when that is no number: a sheet's name, a chapter's title. `needs_ocr`: a picture
-    of text, which nobody has read. `by_ocr`: the text was recognised on a picture. `failure`: why it was not read.
+    of text, which nobody has read. `by_ocr`: the text was recognised on a picture. `failure`: why it was not read, or
+    why nobody could recognise its text.
     """
 
     number: int
@@ -28,13 +29,13 @@ class Page:
 
     @property
     def state(self) -> PageState:
-        if self.failure is not None:
-            return PageState.FAILED
-        if self.by_ocr:
-            return PageState.OCR
         if self.needs_ocr:
             return PageState.NEEDS_OCR
-        return PageState.READ if self.text.strip() else PageState.EMPTY
+        if self.failure is not None:
+            return PageState.FAILED
+        if not self.text.strip():
+            return PageState.EMPTY
+        return PageState.OCR if self.by_ocr else PageState.READ
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,17 @@ import struct
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from app.rag.loaders import LOADERS
-from app.rag.pages import Page, ParseError
+from app.rag.coverage import Found
+from app.rag.loaders import LOADERS, PDF
+from app.rag.pages import ParseError
 from app.rag.readers.clean import clean, clean_label
+from app.rag.readers.ocr import Ocr
 
 PAGE_BYTES = 20 << 20
 TEXT_BYTES = 200 << 20
@@ -43,6 +46,12 @@ class PageFrame(msgspec.Struct, tag="page", frozen=True):
     failure: str | None = None
 
 
+class OcrFrame(msgspec.Struct, tag="ocr", frozen=True):
+    """The text of a page is being recognised on its picture: that has a time of its own."""
+
+    number: int
+
+
 class ErrorFrame(msgspec.Struct, tag="error", frozen=True):
     code: str
     message: str
@@ -54,12 +63,12 @@ class EndFrame(msgspec.Struct, tag="end", frozen=True):
     pages: int
 
 
-Frame = TotalFrame | PageFrame | ErrorFrame | EndFrame
+Frame = TotalFrame | PageFrame | OcrFrame | ErrorFrame | EndFrame
 
 
 def main() -> None:
-    """Arguments: path, media type, first page, CPU seconds, megabytes of address space."""
-    path, media_type, first, cpu_s, memory_mb = sys.argv[1:]
+    """Arguments: path, media type, first page, CPU seconds, megabytes of address space, and those of Ocr."""
+    path, media_type, first, cpu_s, memory_mb, languages, page_s, total_s = sys.argv[1:]
     _end_with_parent()
     _limit(float(cpu_s), int(memory_mb))
     out = _private_stdout()
@@ -69,7 +78,8 @@ def main() -> None:
         )
     )
     try:
-        for frame in _frames(Path(path), media_type, int(first)):
+        ocr = Ocr(languages, page_s=float(page_s), total_s=float(total_s))
+        for frame in _frames(Path(path), media_type, int(first), ocr):
             out.write(_packed(frame))
     except MemoryError:
         out.write(out_of_memory)
@@ -85,23 +95,27 @@ def main() -> None:
     os._exit(0)  # neither the watching thread nor a library's exit hooks may hold a finished child
 
 
-def _frames(path: Path, media_type: str, first: int) -> Iterator[Frame]:
+def _frames(path: Path, media_type: str, first: int, ocr: Ocr) -> Iterator[Frame]:
     if path.stat().st_size == 0:
         raise ParseError("empty", "the file is empty; upload one with content")
     loader = LOADERS.get(media_type)()
     total = loader.page_count(path)
     if total is not None:
         yield TotalFrame(total)
-    size, last, found, pictures = 0, first - 1, False, 0
+    size, last, found = 0, first - 1, Found()
     for page in loader.pages(path, first):
-        frame = PageFrame(
-            page.number, clean(page.text), page.needs_ocr, clean_label(page.label), page.by_ocr, page.failure
-        )
+        if page.needs_ocr and media_type == PDF:
+            yield OcrFrame(page.number)
+            page = ocr.read(path, page)
+        page = replace(page, text=clean(page.text), label=clean_label(page.label))
+        frame = PageFrame(page.number, page.text, page.needs_ocr, page.label, page.by_ocr, page.failure)
         size += _checked_size(frame, size)
-        last, found, pictures = page.number, found or not _blank(frame.text), pictures + page.needs_ocr
+        last = page.number
+        found.count(page)
         yield frame
-    if not found:
-        _require_text(loader.pages(path, 1), before=first, pictures=pictures)
+    # Whether earlier pages, which this child was not asked for, have text, its caller knows.
+    if first == 1 and (error := found.error()) is not None:
+        raise error
     yield EndFrame(last)
 
 
@@ -112,26 +126,6 @@ def _checked_size(frame: PageFrame, before: int) -> int:
     if before + size > TEXT_BYTES:
         raise ParseError("too_much_text", f"the file has more than {TEXT_BYTES >> 20} MB of text; split it")
     return size
-
-
-def _require_text(pages: Iterator[Page], *, before: int, pictures: int) -> None:
-    """Raises `no_text` unless an earlier page, which this child was not asked for, has text."""
-    for page in pages:
-        if page.number >= before:
-            break
-        if not _blank(clean(page.text)):
-            return
-        pictures += page.needs_ocr
-    if pictures:
-        raise ParseError(
-            "no_text",
-            "the file looks scanned: its pages are pictures of text; run it through text recognition (OCR) first",
-        )
-    raise ParseError("no_text", "the file has no text in it")
-
-
-def _blank(text: str) -> bool:
-    return not text or text.isspace()
 
 
 def _packed(frame: Frame) -> bytes:

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from heapq import nlargest
 from uuid import UUID
 
 from loguru import logger
@@ -12,10 +13,11 @@ from loguru import logger
 from app.core.enums import SearchMode
 from app.core.errors import AppError, ModelUnavailable
 from app.crud import chunks
-from app.crud.bm25 import Place
+from app.crud.bm25 import Place, Scored
 from app.crud.chunks import Located
+from app.crud.scope import Reach, Scope
 from app.db.session import Database, Session
-from app.rag.base import Embedder, VectorStore
+from app.rag.base import Embedder, Hit, VectorStore
 from app.rag.fusion import fuse, ranks
 
 TOP = 100  # of each half
@@ -55,34 +57,35 @@ class Retrieved:
 
 
 class Retriever:
-    """Searches the ready files of one user. Without an embedder or a vector store it searches by words alone."""
+    """Searches the ready files that a user may read. Without an embedder or vectors it searches by words alone."""
 
     def __init__(self, db: Database, *, embedder: Embedder | None, vectors: VectorStore | None) -> None:
         self._db, self._embedder, self._vectors = db, embedder, vectors
 
     async def search(
         self,
-        owner: UUID,
+        reader: UUID,
         query: str,
         *,
-        file_ids: Sequence[UUID] | None,
+        scope: Scope | None,
         limit: int = 10,
         mode: SearchMode = SearchMode.HYBRID,
         related_only: bool = False,
     ) -> Retrieved:
-        """`file_ids` None: all files of the owner. Hybrid becomes text when the embedder cannot help with this query.
+        """`scope` None: all files of the reader's own. What he may not read at this moment is never found, whatever the
+        scope names. Hybrid becomes text when the embedder cannot help with this query.
 
         Meaning always finds something. `related_only` leaves out what shares no word with the query and is not near it.
 
         Raises ModelUnavailable, StorageFull or Internal when vectors were asked for alone and cannot be searched.
         """
         space = await self._space(mode, query)
-        scope = await self._db.query(partial(chunks.searchable, owner=owner, file_ids=file_ids, space=space))
-        if space is None or (mode is SearchMode.HYBRID and scope.total == scope.strange > 0):
+        reached = await self._db.query(partial(chunks.searchable, reader=reader, scope=scope, space=space))
+        if space is None or (mode is SearchMode.HYBRID and reached.total == reached.strange > 0):
             mode = SearchMode.TEXT
-        if scope.file_ids == [] or not query.strip():
-            return Retrieved([], mode, scope.strange)
-        asked = _Asked(owner, query, scope.file_ids, space or "")
+        if not reached.reaches or not query.strip():
+            return Retrieved([], mode, reached.strange)
+        asked = _Asked(query, reached.reaches, space or "")
         dense: dict[Place, float] | None = None
         text: dict[Place, float] | None = None
         match mode:
@@ -94,9 +97,9 @@ class Retriever:
                 dense, text = await asyncio.gather(self._by_meaning_if_possible(asked), self._by_words(asked))
         if related_only and dense is not None:
             dense = self._related(dense, text or {})
-        found = _Found(owner, dense, text, self._share(query) if dense and text else 0.5)
+        found = _Found(reader, dense, text, self._share(query) if dense and text else 0.5)
         passages = await self._db.query(partial(_passages, found=found, limit=limit))
-        return Retrieved(passages, SearchMode.TEXT if dense is None else mode, scope.strange)
+        return Retrieved(passages, SearchMode.TEXT if dense is None else mode, reached.strange)
 
     async def _space(self, mode: SearchMode, query: str) -> str | None:
         """Whose vectors the query can be compared with. None: words alone. Raises ModelUnavailable for dense alone."""
@@ -126,12 +129,19 @@ class Retriever:
         if self._embedder is None or self._vectors is None:
             return {}
         vector = (await self._embedder.embed([asked.query], urgency="query"))[0]
-        hits = await self._vectors.query(asked.owner, vector, asked.file_ids, TOP, space=asked.space)
-        return {(hit.file_id, hit.ordinal): hit.score for hit in hits}
+        hits: list[Hit] = []
+        for reach in asked.reaches:
+            hits += await self._vectors.query(
+                reach.owner, vector, reach.file_ids, TOP, space=asked.space, spans=reach.spans
+            )
+        best = nlargest(TOP, hits, key=lambda hit: hit.score)
+        return {(hit.file_id, hit.ordinal): hit.score for hit in best}
 
     async def _by_words(self, asked: "_Asked") -> dict[Place, float]:
-        search = partial(chunks.search_text, owner=asked.owner, query=asked.query, file_ids=asked.file_ids, limit=TOP)
-        return dict(await self._db.query(search))
+        hits: list[Scored] = []
+        for reach in asked.reaches:
+            hits += await self._db.query(partial(chunks.search_text, reach=reach, query=asked.query, limit=TOP))
+        return dict(nlargest(TOP, hits, key=lambda hit: hit[1]))
 
     def _related(self, dense: dict[Place, float], text: dict[Place, float]) -> dict[Place, float]:
         floor = self._embedder.related_from if self._embedder is not None else 0.0
@@ -148,11 +158,10 @@ class Retriever:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """`space`: whose vectors are searched. `file_ids` None: all files of the owner."""
+    """`reaches`: what is searched of each owner. `space`: whose vectors are."""
 
-    owner: UUID
     query: str
-    file_ids: list[UUID] | None
+    reaches: Sequence[Reach]
     space: str
 
 
@@ -160,18 +169,18 @@ class _Asked:
 class _Found:
     """Scores of each half, None where it was not searched, and the dense half's share of the sum."""
 
-    owner: UUID
+    reader: UUID
     dense: dict[Place, float] | None
     text: dict[Place, float] | None
     share: float
 
 
 def _passages(session: Session, *, found: _Found, limit: int) -> list[Passage]:
-    """Fuses the halves. A vector whose chunk is not in a ready file any more is passed over."""
+    """Fuses the halves. A chunk that is not in a ready file any more, or may not be read any more, is passed over."""
     dense, text = found.dense or {}, found.text or {}
     halves = [(weight, half) for weight, half in ((found.share, dense), (1 - found.share, text)) if half]
     fused = fuse(halves)
-    rows = chunks.by_places(session, found.owner, list(fused)[:limit]) if fused else []
+    rows = chunks.by_places(session, found.reader, list(fused)[:limit]) if fused else []
     row_at = {(row.file_id, row.ordinal): row for row in rows}
     dense_ranks, text_ranks = ranks(dense), ranks(text)
     return [

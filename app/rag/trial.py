@@ -75,7 +75,7 @@ class Trial:
 
     async def search(self, query: str, mode: SearchMode) -> list[Passage]:
         """The best passages of all files, best first."""
-        found = await self._retriever.search(self._owner, query, file_ids=None, limit=LIMIT, mode=mode)
+        found = await self._retriever.search(self._owner, query, scope=None, limit=LIMIT, mode=mode)
         return found.passages
 
     async def forget(self) -> None:

@@ -20,12 +20,16 @@ class Add(msgspec.Struct, frozen=True, tag=True):
 
 
 class Query(msgspec.Struct, frozen=True, tag=True):
-    """Its frame's values are one vector. `files` None: all files of the owner."""
+    """Its frame's values are one vector. `files` None: all files of the owner; else also `spans` of others.
+
+    `spans`: ordinals from and to, by file.
+    """
 
     space: str
     owner: str
     files: list[str] | None
     limit: int
+    spans: dict[str, list[tuple[int, int]]] = {}
 
 
 class Count(msgspec.Struct, frozen=True, tag=True):

@@ -1,7 +1,7 @@
 """The vectors, kept by a child process that is started on first use and again when it dies."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, nlargest
 from itertools import count
@@ -14,7 +14,7 @@ from loguru import logger
 
 from app.core.errors import AppError, Internal, ModelUnavailable, StorageFull
 from app.rag import vector_wire as wire
-from app.rag.base import Hit, Vectors
+from app.rag.base import Hit, Spans, Vectors
 from app.rag.vector_child import Child, Died
 
 BATCH = 32
@@ -59,21 +59,32 @@ class ChromaProcess:
             await self._ask(request, wire.Ready, rows[part].tobytes())
 
     async def query(
-        self, owner: UUID, vector: Vectors, file_ids: Iterable[UUID] | None, limit: int, *, space: str
+        self,
+        owner: UUID,
+        vector: Vectors,
+        file_ids: Iterable[UUID] | None,
+        limit: int,
+        *,
+        space: str,
+        spans: Spans | None = None,
     ) -> list[Hit]:
         """See VectorStore. Of more than 2,048 files, only the best 1,000 vectors of the whole library are looked at."""
         values = np.ascontiguousarray(vector, np.float32).tobytes()
         if file_ids is None:
             return await self._query(wire.Query(space, owner.hex, None, limit), values)
-        files = sorted({file_id.hex for file_id in file_ids})
+        within = {file_id.hex: list(found) for file_id, found in (spans or {}).items()}
+        whole = {file_id.hex for file_id in file_ids}
+        files = sorted(whole | within.keys())
         if len(files) > FILES_PER_QUERY * MAX_QUERIES:
-            wanted = set(files)
             found = await self._query(wire.Query(space, owner.hex, None, max(limit, MAX_HITS)), values)
-            return [hit for hit in found if hit.file_id.hex in wanted][:limit]
+            reached = [hit for hit in found if hit.file_id.hex in whole or _is_in(hit, within)]
+            return reached[:limit]
         hits: list[Hit] = []
         for first in range(0, len(files), FILES_PER_QUERY):
             part = files[first : first + FILES_PER_QUERY]
-            hits += await self._query(wire.Query(space, owner.hex, part, limit), values)
+            spanned = {name: within[name] for name in part if name in within and name not in whole}
+            request = wire.Query(space, owner.hex, [name for name in part if name not in spanned], limit, spanned)
+            hits += await self._query(request, values)
         return nlargest(limit, hits, key=lambda hit: hit.score)
 
     async def count(self, owner: UUID, file_id: UUID, *, space: str | None = None) -> int:
@@ -182,3 +193,7 @@ def _error(reply: wire.Reply, path: Path) -> AppError:
     if "disk is full" in said or "no space left" in said:
         return StorageFull(f"The disk of {str(path)!r} is full: delete files, or ask the administrator for space.")
     return Internal(f"The vector store {str(path)!r} failed: {reply.reason}")
+
+
+def _is_in(hit: Hit, spans: Mapping[str, Sequence[tuple[int, int]]]) -> bool:
+    return any(first <= hit.ordinal <= last for first, last in spans.get(hit.file_id.hex, ()))

@@ -6,9 +6,10 @@ from uuid import UUID
 import msgspec
 from pydantic import Field, model_validator
 
-from app.core.enums import CountedBy, FinishReason, Stage
+from app.core.enums import CountedBy, FinishReason, Match, Stage
 from app.schemas.base import Answer, Body, Text
 from app.schemas.messages import MessageOut
+from app.schemas.tags import TagFilter
 
 
 class ChatRequest(Body):
@@ -26,8 +27,8 @@ class ChatRequest(Body):
     model_source: Text | None = Field(None, max_length=64, description="openai, passages or a configured row's name")
     model: Text | None = Field(None, max_length=200, description="a model's name at that source")
     file_ids: list[UUID] | None = Field(None, max_length=1000, description="search these files alone")
-    collection_ids: list[UUID] | None = Field(None, max_length=100)
-    tags: dict[str, list[str]] | None = None
+    collection_ids: list[UUID] | None = Field(None, max_length=100, description="search the files of these too")
+    tags: TagFilter | None = None
     use_rag: bool = Field(True, description="false: no passages")
     strict: bool = Field(False, description="answer from passages or say that there are none")
     system_prompt: Text | None = Field(None, max_length=20_000)
@@ -126,10 +127,29 @@ class TextDelta(Event, frozen=True):
     text: str
 
 
+class Stretch(msgspec.Struct, frozen=True):
+    """From one code point up to another."""
+
+    char_from: int
+    char_to: int
+
+
 class CitationChecked(Event, frozen=True, omit_defaults=False):
+    """One number of one mark. `char_from` and `char_to` are the sentence in the answer, `mark` is the mark itself.
+
+    `quote` is where the words stand in the file's text. `match` None and `supported`: nothing could be compared.
+    """
+
     kind = "citation"
     n: int
     supported: bool
+    char_from: int
+    char_to: int
+    match: Match | None
+    score: float
+    reason: str | None
+    quote: Stretch | None
+    mark: Stretch
 
 
 class UsageCounted(Event, frozen=True, omit_defaults=False):

@@ -18,9 +18,15 @@ def _one_line(title: str) -> str:
 
 Title = Annotated[Text, Field(max_length=200), AfterValidator(_one_line)]
 
+CollectionIds = Annotated[
+    list[UUID],
+    Field(max_length=100, description="its questions search the files of these, beside those that are uploaded to it"),
+]
+
 
 class ConversationCreate(Body):
     title: Title = "New conversation"
+    collection_ids: CollectionIds = Field(default_factory=list)
 
 
 class ConversationPatch(Body):
@@ -28,12 +34,14 @@ class ConversationPatch(Body):
     active_message_id: UUID | None = Field(
         None, description="show the branch that ends in, or goes through, this message"
     )
+    collection_ids: CollectionIds | None = None
 
 
 class ConversationOut(Stamped):
     title: str
     updated_at: datetime
     active_message_id: UUID | None
+    collection_ids: list[UUID]
 
 
 class ConversationExport(Answer):

@@ -19,6 +19,9 @@ class MessageOut(Stamped):
     model: str | None
     finish_reason: str | None
     sources: list[dict[str, object]]
+    citations: list[dict[str, object]] = Field(
+        description="one for each number of each mark such as [1]: whether its passage says what the sentence says"
+    )
     usage: dict[str, object] | None
     error: dict[str, object] | None
     feedback: dict[str, object] | None

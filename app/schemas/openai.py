@@ -12,6 +12,7 @@ from msgspec import Meta, Raw, field
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Name = Annotated[str, Meta(min_length=1, max_length=400)]
+TagValue = str | int | float | bool
 MAX_INPUTS = 2048
 
 
@@ -62,7 +63,17 @@ class ChatCompletionRequest(msgspec.Struct, kw_only=True):
         Annotated[list[UUID], Meta(max_length=1000, description="ours: answer from these files, given by their ids")]
         | None
     ) = None
-    collection_ids: Annotated[list[UUID], Meta(max_length=100, description="ours: not there yet")] | None = None
+    collection_ids: (
+        Annotated[list[UUID], Meta(max_length=100, description="ours: answer from the files of these collections")]
+        | None
+    ) = None
+    tags: (
+        Annotated[
+            dict[str, TagValue | list[TagValue]],
+            Meta(description="ours: answer from passages with these tags, of each key any value"),
+        ]
+        | None
+    ) = None
     store: Annotated[bool, Meta(description="ours: keep question and answer as a conversation of yours")] | None = None
     conversation_id: Annotated[UUID, Meta(description="ours, with `store`: go on with this conversation")] | None = None
 

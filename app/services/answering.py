@@ -15,8 +15,9 @@ from loguru import logger
 from app.core.enums import CountedBy
 from app.core.errors import AppError, Internal, UpstreamRefused, ValidationFailed
 from app.observability import metrics
+from app.rag.citations import Checker
+from app.schemas.chat import CitationChecked, StatusChanged, UsageCounted
 from app.schemas.chat import Source as Passage
-from app.schemas.chat import StatusChanged, UsageCounted
 from app.services.llm.base import Delta, FinishReason, Generation, TokenUsage
 from app.services.llm.pool import Pool
 from app.services.llm.queue import Ticket
@@ -39,6 +40,7 @@ class Finished:
     tokens: TokenUsage
     model_source: str
     model: str | None
+    citations: Sequence[CitationChecked] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Answering:
         self._pool, self._order, self._meter, self._record = pool, order, meter, record
         self._pending: list[Delta] = []
         self._written: list[str] = []
+        self._checker = None if order.sources is None else Checker(order.sources)
+        self._citations: list[CitationChecked] = []
         self._unread = self._json_bytes = 0
         self._finish_reason: FinishReason = "stop"
         self._end: Finished | AppError | None = None
@@ -135,6 +139,8 @@ class Answering:
             return
         self._meter.take(delta)
         self._written.append(text or reasoning)
+        if self._checker is not None and text:
+            self._citations += self._checker.feed(text)
         size = len(text) + len(reasoning)
         if delta.tool_calls or delta.logprobs:
             size += self._measured(delta)
@@ -179,6 +185,8 @@ class Answering:
         order, failure, status = self._order, None, ""
         try:
             with metrics.ACTIVE_RUNS.track_inprogress():
+                if self._checker is not None and self._checker.is_large:
+                    await asyncio.to_thread(self._checker.prepare)
                 await self._pool.generate(order.source, order.request, self, Ticket(order.user_id))
         except asyncio.CancelledError:
             status = "stopped"
@@ -193,7 +201,9 @@ class Answering:
         else:
             meter = self._meter
             usage = meter.counted(tokens)
-            self._conclude(Finished(self._finish_reason, usage, tokens, meter.source.name, meter.model))
+            self._citations += self._checker.end() if self._checker is not None else ()
+            cited = tuple(self._citations)
+            self._conclude(Finished(self._finish_reason, usage, tokens, meter.source.name, meter.model, cited))
         metrics.RUNS.labels(order.source.name, status or (failure.code if failure else self._finish_reason)).inc()
         await self._account(tokens, failed=failure is not None)
 

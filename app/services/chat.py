@@ -16,6 +16,7 @@ from app.db.session import Session
 from app.observability.context import request_id
 from app.schemas.chat import (
     ChatRequest,
+    CitationChecked,
     RunDone,
     RunFailed,
     RunStarted,
@@ -189,8 +190,6 @@ class ChatService:
                 "text as a file instead",
                 details={"max_message_chars": self._max_message_chars},
             )
-        if request.collection_ids or request.tags:
-            raise ValidationFailed("collection_ids and tags cannot narrow a question yet; name files with file_ids")
 
 
 def _store(session: Session, *, asked: Asked, key: str | None) -> Turn | Started:
@@ -247,6 +246,7 @@ def _stored(run: Run, message: Message) -> StoredRun:
     error = None if run.error is None else _error(run.error)
     whole = FinishReason.LENGTH if message.finish_reason == FinishReason.LENGTH else FinishReason.STOP
     reason = _ENDED_AS.get(RunStatus(run.status), whole)
+    citations = msgspec.convert(message.citations, list[CitationChecked])
     return StoredRun(
         trace=trace,
         started=RunStarted(
@@ -260,6 +260,7 @@ def _stored(run: Run, message: Message) -> StoredRun:
         sources=SourcesFound(msgspec.convert(message.sources, list[Source])) if message.sources else None,
         content=message.content[run.content_before : text_to],
         reasoning=(message.reasoning or "")[run.reasoning_before : reasoning_to],
+        citations=[c for c in citations if run.content_before < c.mark.char_to <= text_to],
         usage=msgspec.convert(message.usage, UsageCounted) if message.usage and error is None else None,
         end=RunDone(finish_reason=reason, message_id=message.id)
         if error is None

@@ -5,7 +5,7 @@ A prompt is never cut. What does not fit is refused with both figures.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from msgspec import Raw
 from app.core.enums import CountedBy
 from app.core.errors import AppError, Conflict, ContextOverflow, ModelUnavailable, NotFound, ValidationFailed
 from app.crud import scope
+from app.crud.scope import Wanted
 from app.db.session import Database
 from app.rag.retriever import Retriever
 from app.schemas.chat import Source as Passage
@@ -33,14 +34,17 @@ SYSTEM_ROLES: Final = frozenset({"system", "developer"})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request. `written` are the turns as the client wrote them. `use_rag` without `file_ids`: the whole library."""
+    """A request. `written` are the turns as the client wrote them.
+
+    `use_rag` without any files, collections or tags: the whole library.
+    """
 
     model: str
     turns: list[Turn]
     written: list[Raw]
     options: Options
     use_rag: bool = False
-    file_ids: Sequence[UUID] | None = None
+    wanted: Wanted = field(default_factory=Wanted)
     store: bool = False
     conversation_id: UUID | None = None
 
@@ -95,18 +99,15 @@ class Completions:
     async def _sources(self, user_id: UUID, asked: Asked, source: Source, context_tokens: int) -> list[Passage]:
         """The passages for the question that fit beside the messages. Raises NotFound or Conflict."""
         question = asked.turns[asked.question_at].text
-        search = partial(scope.searched, owner=user_id, conversation_id=None, file_ids=asked.file_ids)
         try:
-            found = await self._db.query(search)
+            found = await self._db.query(partial(scope.searched, reader=user_id, wanted=asked.wanted))
         except (NotFound, Conflict) as error:
-            error.details["param"] = "file_ids"
+            error.details["param"] = "collection_ids" if "collection" in error.message else "file_ids"
             raise
-        if not found.file_ids:
+        if not found.is_searched:
             return []
         related_only = not (found.chosen and source.capabilities.generates)
-        passages = await find_sources(
-            self._retriever, user_id, question, file_ids=found.file_ids, related_only=related_only
-        )
+        passages = await find_sources(self._retriever, user_id, question, scope=found, related_only=related_only)
         left = context_tokens - ledger.answer_tokens(context_tokens, asked.options.limit)
         left -= _estimate(asked.turns) + ledger.cost(ledger.SYSTEM + ledger.GROUNDED)
         return ledger.fitting(passages, left // ledger.PASSAGE_SHARE)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeGuard, TypeVar
 from uuid import UUID, uuid4
 
-from app.crud import conversations, messages, paging
+from app.crud import conversations, messages, paging, scope
 from app.crud.conversations import ConversationRow
 from app.crud.messages import MessageRow
 from app.crud.paging import Position
@@ -46,15 +46,26 @@ class Shown:
     run_id: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to change of a conversation: its name, the branch that is shown (any message of it), its collections."""
+
+    title: str | None = None
+    active_message_id: UUID | None = None
+    collection_ids: Sequence[UUID] | None = None
+
+
 class Conversations:
     """A user's conversations. Every method names the user: nobody reaches another's."""
 
     def __init__(self, db: Database, *, files: FileRemoval, runs: RunRemoval, events: UserEvents) -> None:
         self._db, self._files, self._runs, self._events = db, files, runs, events
 
-    async def create(self, user_id: UUID, *, title: str) -> Conversation:
+    async def create(self, user_id: UUID, *, title: str, collection_ids: Sequence[UUID] = ()) -> Conversation:
+        """Raises NotFound for a collection."""
         conversation_id = uuid4()
-        await self._db.write(partial(conversations.add, id=conversation_id, user_id=user_id, title=title))
+        create = partial(_create, conversation_id=conversation_id, user_id=user_id, title=title)
+        await self._db.write(partial(create, collection_ids=collection_ids))
         self._tell(user_id, conversation_id, "created")
         return await self.get(user_id, conversation_id)
 
@@ -73,13 +84,11 @@ class Conversations:
     async def get(self, user_id: UUID, conversation_id: UUID) -> Conversation:
         return await self._db.query(partial(conversations.get, conversation_id=conversation_id, user_id=user_id))
 
-    async def change(
-        self, user_id: UUID, conversation_id: UUID, *, title: str | None, active_message_id: UUID | None
-    ) -> Conversation:
-        """Rename, or show the branch through a message. Raises NotFound for a message of another conversation."""
-        change = partial(_change, conversation_id=conversation_id, user_id=user_id, title=title)
-        changed = await self._db.write(partial(change, active_message_id=active_message_id))
-        self._tell(user_id, conversation_id, "changed" if title is None else "renamed")
+    async def change(self, user_id: UUID, conversation_id: UUID, change: "Change") -> Conversation:
+        """Raises NotFound for a message of another conversation, or a collection."""
+        work = partial(_change, conversation_id=conversation_id, user_id=user_id, change=change)
+        changed = await self._db.write(work)
+        self._tell(user_id, conversation_id, "changed" if change.title is None else "renamed")
         return changed
 
     async def delete(self, user_id: UUID, conversation_id: UUID) -> None:
@@ -124,15 +133,26 @@ class Conversations:
         self._events.publish(user_id, "conversation", changed, subject=str(conversation_id))
 
 
-def _change(
-    session: Session, *, conversation_id: UUID, user_id: UUID, title: str | None, active_message_id: UUID | None
-) -> Conversation:
+def _create(
+    session: Session, *, conversation_id: UUID, user_id: UUID, title: str, collection_ids: Sequence[UUID]
+) -> None:
+    conversations.add(session, id=conversation_id, user_id=user_id, title=title)
+    if collection_ids:
+        change = Change(collection_ids=collection_ids)
+        _change(session, conversation_id=conversation_id, user_id=user_id, change=change)
+
+
+def _change(session: Session, *, conversation_id: UUID, user_id: UUID, change: Change) -> Conversation:
     conversation = conversations.get(session, conversation_id, user_id)
-    if title is not None:
-        conversations.rename(conversation, title)
-    if active_message_id is not None:
-        message = messages.get_in(session, active_message_id, conversation_id, user_id)
+    if change.title is not None:
+        conversations.rename(conversation, change.title)
+    if change.active_message_id is not None:
+        message = messages.get_in(session, change.active_message_id, conversation_id, user_id)
         conversation.active_message_id = conversations.newest_leaf(session, conversation_id, message.id)
+    if change.collection_ids is not None:
+        wanted = list(dict.fromkeys(change.collection_ids))
+        scope.check_collections(session, user_id, wanted)
+        conversation.collection_ids = [str(one) for one in wanted]
     return conversation
 
 
@@ -150,6 +170,7 @@ def as_markdown(conversation: Conversation, branch: Sequence[Message]) -> str:
         who = "You" if message.role == "user" else f"Assistant ({message.model or message.model_source})"
         parts.append(f"## {who}\n\n{message.content}\n")
         parts += [_source_line(source) for source in message.sources if isinstance(source, dict)]
+        parts += [_doubt(message.content, cited) for cited in message.citations if _is_doubtful(cited)]
     return "\n".join(parts)
 
 
@@ -157,3 +178,13 @@ def _source_line(source: dict[str, object]) -> str:
     one = source["page_from"] == source["page_to"]
     where = f"page {source['page_from']}" if one else f"pages {source['page_from']}-{source['page_to']}"
     return f"- [{source['n']}] {source['file_name']}, {where}"
+
+
+def _is_doubtful(cited: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(cited, dict) and not cited["supported"]
+
+
+def _doubt(content: str, cited: dict[str, object]) -> str:
+    begin, end = cited["char_from"], cited["char_to"]
+    sentence = content[begin:end] if isinstance(begin, int) and isinstance(end, int) else ""
+    return f"- Not supported: “{' '.join(sentence.split())}”, since {cited['reason']}"

@@ -5,30 +5,30 @@ to do. A deleted file's row goes first: from then on nothing finds it, whatever 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from loguru import logger
 
 from app.core.enums import FileStatus
-from app.core.errors import Conflict, NotFound, ValidationFailed
+from app.core.errors import Conflict, NotFound
 from app.crud import chunks as chunk_rows
-from app.crud import files, runs, scope
-from app.crud.ownership import get_owned
-from app.db.models import Conversation, File, FilePage
+from app.crud import files, scope
+from app.crud.scope import Scope, Wanted
+from app.crud.sharing import get_own_file, get_readable
+from app.db.models import File, FilePage
 from app.db.session import AsyncSession, Database
-from app.services.blobs import BlobKey, Blobs, Stored
+from app.services.blobs import BlobKey, Blobs
 from app.services.ingestion import Ingestion, job_id
 from app.services.jobs import Jobs
 from app.services.progress import FileProgress
+from app.services.receiving import RETRYABLE, Asked, Received, accept, has_unread
 from app.services.uploads import Limits, Sniffed, UploadFields, clean_name
 
 REMOVAL_TIMEOUT_S = 20
-RETRYABLE = {FileStatus.FAILED, FileStatus.CANCELLED}
 Fields = Callable[[], Awaitable[UploadFields]]
 
 
@@ -41,7 +41,7 @@ class Leaf:
 
 
 class Documents:
-    """Every method names the owner: another user's file is not found."""
+    """Every method names who asks: what he may not read is not found. Whoever a file is shared with may only look."""
 
     def __init__(
         self, *, db: Database, blobs: Blobs, jobs: Jobs, ingestion: Ingestion, progress: FileProgress, limits: Limits
@@ -61,9 +61,10 @@ class Documents:
 
     async def upload(
         self, owner: UUID, name: str, source: AsyncIterator[bytes], *, fields: Fields, key: str | None = None
-    ) -> File:
+    ) -> Received:
         """Store a file and start its ingestion. `fields` is asked when `source` has ended.
 
+        The same bytes in the same place are one file: the first, which is read again if it failed or was cancelled.
         Raises TooLarge, UnsupportedType, ValidationFailed (empty, or the key was used with another file), StorageFull,
         NotFound (conversation); then nothing is left behind.
         """
@@ -77,34 +78,18 @@ class Documents:
             sniffed = await Sniffed.of(source, name)
             stored = await self._blobs.put(blob, sniffed.source(), max_bytes=self.limits.max_bytes)
             file = File(id=blob.file_id, user_id=owner, name=name, media_type=sniffed.media_type)
-            file = await self._accept(file, stored, await fields(), key)
+            received = await accept(self._db, self.limits, file, stored, Asked(await fields(), key))
         except BaseException:
             await self._blobs.delete(blob)
             raise
         finally:
             self._receiving.discard(blob.file_id)
-        if file.id != blob.file_id:
-            await self._blobs.delete(blob)  # the key stands for an earlier upload of the same file
-            return file
-        self._progress.tell(file)
-        self._later(self._enqueue(file.id, file.attempt))
-        return file
-
-    async def _accept(self, file: File, stored: Stored, fields: UploadFields, key: str | None) -> File:
-        """The row, in one transaction with all that may refuse it. With a known key: the file it stands for."""
-        async with self._db.begin() as session:
-            if key is not None and (earlier := await _claim(session, file, stored, key)) is not None:
-                return earlier
-            if fields.conversation_id is not None:
-                await get_owned(session, Conversation, fields.conversation_id, file.user_id)
-            self.limits.check_room(used_bytes=await files.used_bytes(session), more_bytes=stored.size_bytes)
-            file.conversation_id = fields.conversation_id
-            file.tags = dict(fields.tags)
-            file.source_url = fields.source_url
-            file.size_bytes, file.sha256 = stored.size_bytes, stored.sha256
-            file.status = FileStatus.STORED
-            session.add(file)
-        return file
+        if received.file.id != blob.file_id:
+            await self._blobs.delete(blob)
+        if received.file.status == FileStatus.STORED:  # new or to be read again; enqueuing it twice is harmless
+            self._progress.tell(received.file)
+            self._later(self._enqueue(received.file.id, received.file.attempt))
+        return received
 
     def needs_reindex(self, file: File) -> bool:
         """Whether a file is found by its words alone, since another model embedded it."""
@@ -129,14 +114,14 @@ class Documents:
             return await files.newest(session, owner, which, limit=limit, cursor=cursor)
 
     async def get(self, owner: UUID, file_id: UUID) -> File:
-        """Raises NotFound."""
+        """A file of one's own, or one that is shared. Raises NotFound."""
         async with self._db.read() as session:
-            return await get_owned(session, File, file_id, owner)
+            return await get_readable(session, file_id, owner)
 
     async def page(self, owner: UUID, file_id: UUID, number: int) -> Leaf:
         """Raises NotFound for a page that the file does not have, or not yet."""
         async with self._db.read() as session:
-            file = await get_owned(session, File, file_id, owner)
+            file = await get_readable(session, file_id, owner)
             page = await files.page(session, file_id, number)
         if page is None:
             raise NotFound(f"file {file.name!r} has no page {number}; it has {file.pages_done} so far")
@@ -145,28 +130,29 @@ class Documents:
     async def content(self, owner: UUID, file_id: UUID) -> tuple[File, Path]:
         """A file and where its bytes are. Raises NotFound."""
         file = await self.get(owner, file_id)
-        blob = BlobKey(owner, file_id)
+        blob = BlobKey(file.user_id, file_id)
         if not await self._blobs.exists(blob):
             raise NotFound(f"the bytes of file {file.name!r} are not there any more; upload it again")
         return file, self._blobs.path(blob)
 
     async def retry(self, owner: UUID, file_id: UUID) -> File:
-        """Read a failed or cancelled file again, from the start; embed a ready one again that another model embedded.
+        """Read a failed or cancelled file again, or a ready one with unread pages; embed one of another model again.
 
         Raises Conflict for any other, and ModelUnavailable, with the file as it was, when nothing can be embedded now.
         """
         if self.needs_reindex(await self.get(owner, file_id)):
             await self._ingestion.index.check()
         async with self._db.begin() as session:
-            file = await get_owned(session, File, file_id, owner)
+            file = await get_own_file(session, file_id, owner)
             if self.needs_reindex(file):
                 await files.embed_again(session, file)
-            elif file.status in RETRYABLE:
+            elif file.status in RETRYABLE or has_unread(file):
+                await chunk_rows.delete_file(session, file_id)
                 await files.reset(session, file)
             else:
                 raise Conflict(
                     f"file {file.name!r} is {file.status}; only failed and cancelled ones can be retried, and those "
-                    "that another model embedded",
+                    "with pages that could not be read or that another model embedded",
                     details={"status": file.status},
                 )
         self._progress.tell(file)
@@ -176,7 +162,7 @@ class Documents:
     async def cancel(self, owner: UUID, file_id: UUID) -> File:
         """Stop an ingestion. Raises Conflict for a file that is ready or failed."""
         async with self._db.begin() as session:
-            file = await get_owned(session, File, file_id, owner)
+            file = await get_own_file(session, file_id, owner)
             if file.status == FileStatus.CANCELLED:
                 return file
             if FileStatus(file.status).is_final:
@@ -194,7 +180,7 @@ class Documents:
         What cannot be removed now, since the vector store is down, is removed by reconciliation.
         """
         async with self._db.begin() as session:
-            file = await get_owned(session, File, file_id, owner)
+            file = await get_own_file(session, file_id, owner)
             await _delete_rows(session, file)
         await self._remove(file)
 
@@ -206,9 +192,14 @@ class Documents:
                 await _delete_rows(session, file)
         await asyncio.gather(*(self._remove(file) for file in found))
 
-    async def ready(self, owner: UUID, file_ids: Sequence[UUID]) -> Sequence[UUID]:
-        """These files, each once. Raises NotFound, or Conflict with the states of those that are not ready."""
-        return await self._db.query(partial(scope.ready, owner=owner, file_ids=file_ids))
+    async def scope(self, reader: UUID, wanted: Wanted) -> Scope | None:
+        """What a search without a conversation searches; None: all files of the reader's own.
+
+        Raises NotFound, or Conflict with the states of named files that are not ready.
+        """
+        if wanted == Wanted():
+            return None
+        return await self._db.query(partial(scope.searched, reader=reader, wanted=wanted, everywhere=True))
 
     async def start_again(self, file: File) -> None:
         """Give an unfinished file a new attempt, after its job ended without finishing it."""
@@ -227,11 +218,14 @@ class Documents:
             await asyncio.wait(self._tasks, timeout=REMOVAL_TIMEOUT_S)
 
     async def _enqueue(self, file_id: UUID, attempt: int) -> None:
+        """While many jobs wait, the row does, until reconciliation comes to it."""
+        if not self._jobs.has_room():
+            return
         await self._jobs.enqueue("ingest", job_id(file_id, attempt), {"file_id": str(file_id), "attempt": str(attempt)})
 
     async def _stop(self, file: File) -> None:
         await self._jobs.cancel(job_id(file.id, file.attempt))
-        if file.chunks_total is not None:
+        if file.chunks_total is not None or file.attempt > 1:
             await self._ingestion.index.remove(file.user_id, file.id)
 
     async def _remove(self, file: File) -> None:
@@ -252,19 +246,6 @@ class Documents:
         task = asyncio.ensure_future(_logged(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _claim(session: AsyncSession, file: File, stored: Stored, key: str) -> File | None:
-    """None when the key is ours now, else the file it stands for. Raises ValidationFailed, NotFound."""
-    body_hash = sha256(f"{stored.sha256} {file.name}".encode()).hexdigest()
-    taken = await session.run_sync(
-        runs.claim_key, user_id=file.user_id, key=key, body_hash=body_hash, target_id=file.id
-    )
-    if taken is None:
-        return None
-    if taken.body_hash != body_hash:
-        raise ValidationFailed(f"Idempotency-Key {key!r} was used with another file; use a new key for a new upload")
-    return await get_owned(session, File, taken.target_id, file.user_id)
 
 
 async def _delete_rows(session: AsyncSession, file: File) -> None:

@@ -16,12 +16,12 @@ from app.core.enums import FinishReason, Stage
 from app.core.errors import AppError, Internal
 from app.db.session import Database, Session
 from app.observability import metrics
+from app.rag.citations import Checker
 from app.rag.retriever import Retriever
 from app.schemas.chat import (
+    CitationChecked,
     Event,
     ReasoningDelta,
-    RunDone,
-    RunFailed,
     Source,
     SourcesFound,
     StatusChanged,
@@ -72,6 +72,8 @@ class RunTask:
         self._reasoning: list[str] = []
         self._trace: list[int] = []
         self._sources: list[Source] = []
+        self._checker: Checker | None = None
+        self._citations: list[CitationChecked] = []
         self._prompt: Prompt | None = None
         self._finish_reason = FinishReason.STOP
         self._cancelled: FinishReason | None = None
@@ -113,6 +115,13 @@ class RunTask:
         self._text.append(text)
         self._trace.append(len(text))
         self._writer.push(TextDelta(text))
+        if self._checker is not None and (found := self._checker.feed(text)):
+            self._cite(found)
+
+    def _cite(self, found: list[CitationChecked]) -> None:
+        for citation in found:
+            self._citations.append(citation)
+            self._say(citation)
 
     def status(self, event: StatusChanged) -> None:
         if event.stage is Stage.QUEUED:
@@ -129,7 +138,7 @@ class RunTask:
         self._meter.begin(source, model)
 
     def _say(self, event: Event) -> None:
-        self._trace.append(replay.SOURCES if isinstance(event, SourcesFound) else 0)
+        self._trace.append(replay.mark(event.kind))
         self._writer.push(event)
 
     async def _run(self) -> None:
@@ -139,7 +148,7 @@ class RunTask:
             await self._conclude(error)
         except Exception:  # the root of the task: whatever happens, its readers learn of the end
             logger.exception("run {} failed", self.turn.run_id)
-            self._writer.end(self._last_event(INTERNAL), stored=False)
+            self._end(INTERNAL, stored=False)
         finally:
             self.ended.set()
 
@@ -174,8 +183,11 @@ class RunTask:
                 max_tokens=self._asked.request.max_tokens,
             )
             self._sources = self._prompt.sources
-            if self.turn.file_ids or self._sources:
+            if self.turn.searched or self._sources:
                 self._say(SourcesFound(self._sources))
+                self._checker = Checker(self._sources, before=self.turn.content_before)
+                if self._checker.is_large:
+                    await asyncio.to_thread(self._checker.prepare)
             if self._says_nothing_found() and self._asked.request.strict:
                 self._prompt = None  # the model is not asked
                 return
@@ -187,7 +199,7 @@ class RunTask:
             self._interruptible = False
 
     def _says_nothing_found(self) -> bool:
-        wanted = self.turn.file_ids or self._asked.request.strict
+        wanted = self.turn.searched or self._asked.request.strict
         if self._sources or self.turn.content_before or not wanted or not self._generates:
             return False
         self._write(NOTHING_FOUND)
@@ -197,7 +209,7 @@ class RunTask:
         if self.turn.content_before:  # the numbers in the answer so far must keep their meaning
             self._sources = msgspec.convert(self.turn.sources_before, list[Source])
             return
-        if not self.turn.file_ids:
+        if not self.turn.searched:
             return
         self._say(StatusChanged(stage=Stage.RETRIEVING))
         # Whoever chose the files may ask a model about them in words that are nowhere in them: "Summarise this".
@@ -206,7 +218,7 @@ class RunTask:
             self._tools.retriever,
             self.turn.user_id,
             self.turn.question,
-            file_ids=self.turn.file_ids,
+            scope=self.turn.scope,
             related_only=not any_passage,
         )
 
@@ -217,20 +229,23 @@ class RunTask:
             model=self._asked.model,
             options=Options(temperature=request.temperature, max_tokens=request.max_tokens),
             passages=passage_texts(prompt.sources),
-            searched=bool(self.turn.file_ids),
+            searched=self.turn.searched,
         )
 
     async def _conclude(self, error: AppError | None) -> None:
         """Store the outcome, then send the one terminal event. If it cannot be stored the frames stay in the log."""
         usage = await self._count()
-        if usage is not None and error is None:
-            self._say_last(usage)
+        with contextlib.suppress(AppError):  # the log has failed and said so: what is left is to store the message
+            self._cite(self._checker.end() if self._checker is not None else [])
+            if usage is not None and error is None:
+                self._say(usage)
         entry = outcome.ledger_entry(self._asked, self.turn, self._prompt, self._meter.usage)
         written = Written(
             text="".join(self._text),
             reasoning="".join(self._reasoning),
             trace=replay.pack([*self._trace, 0]),
             sources=[msgspec.to_builtins(source) for source in self._sources],
+            citations=[msgspec.to_builtins(citation) for citation in self._citations],
             usage=usage,
             entry=entry | {"incidents": msgspec.to_builtins(self._incidents)},
             model_source=self._meter.source.name,
@@ -238,7 +253,7 @@ class RunTask:
         )
         store = partial(outcome.store, turn=self.turn, written=written, error=error, reason=self._finish_reason)
         self.failure = await self._store(store)
-        self._writer.end(self._last_event(self.failure or error), stored=self.failure is None)
+        self._end(self.failure or error, stored=self.failure is None)
         self.ended.set()
         ended_as = self.failure or error
         metrics.RUNS.labels(self._asked.model_source, ended_as.code if ended_as else self._finish_reason).inc()
@@ -267,12 +282,6 @@ class RunTask:
             async with asyncio.timeout(seconds):
                 await self._again.wait()
 
-    def _say_last(self, usage: UsageCounted) -> None:
-        try:
-            self._say(usage)
-        except AppError:  # the log has failed and said so: what is left is to store the message
-            logger.warning("run {}: no more frames can be kept", self.turn.run_id)
-
     async def _count(self) -> UsageCounted | None:
         """None when the model was never asked."""
         if self._prompt is None:
@@ -284,9 +293,6 @@ class RunTask:
             usage = await count_written(self._prompt, written, tokenizer, model=self._asked.model)
         return self._meter.counted(usage)
 
-    def _last_event(self, error: AppError | None) -> RunDone | RunFailed:
-        if error is None:
-            return RunDone(finish_reason=self._finish_reason, message_id=self.turn.message_id)
-        return RunFailed(
-            code=error.code, message=error.message, retryable=error.retryable, request_id=self._asked.request_id
-        )
+    def _end(self, error: AppError | None, *, stored: bool) -> None:
+        event = outcome.last_event(self._asked, self.turn, error=error, reason=self._finish_reason)
+        self._writer.end(event, stored=stored)

@@ -135,7 +135,7 @@ class Golden:
         """From 1: the first passage of the user's library that touches the page."""
         if known.file_id is None:
             return None
-        found = await self._retriever.search(owner, known.row.question, file_ids=None, limit=DEPTH, mode=mode)
+        found = await self._retriever.search(owner, known.row.question, scope=None, limit=DEPTH, mode=mode)
         return first_rank([_touches(passage, known) for passage in found.passages], {RIGHT: 1})
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
+from app.crud.scope import Scope
 from app.rag.retriever import Retriever
 from app.schemas.chat import Source
 from app.services.llm.base import PassageText
@@ -12,10 +13,10 @@ PASSAGES: Final = 8  # of at most 1,000 characters each: the right page is there
 
 
 async def find_sources(
-    retriever: Retriever, user_id: UUID, question: str, *, file_ids: Sequence[UUID], related_only: bool
+    retriever: Retriever, user_id: UUID, question: str, *, scope: Scope, related_only: bool
 ) -> list[Source]:
-    """The best passages of the user's files for a question, best first, numbered from 1."""
-    found = await retriever.search(user_id, question, file_ids=file_ids, limit=PASSAGES, related_only=related_only)
+    """The best passages for a question of what the user may read in this scope, best first, numbered from 1."""
+    found = await retriever.search(user_id, question, scope=scope, limit=PASSAGES, related_only=related_only)
     return [
         Source(
             n=n,

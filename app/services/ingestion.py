@@ -18,14 +18,15 @@ from app.core.errors import AppError, Internal, StorageFull
 from app.core.settings import DocumentSettings
 from app.crud import chunks as chunk_rows
 from app.crud import files
-from app.db import models
 from app.db.models import File, FilePage
 from app.db.session import AsyncSession, Database
 from app.observability.metrics import INGEST_CHUNKS, INGEST_FILES, INGEST_PAGES, INGEST_SECONDS
 from app.rag.base import Parser
+from app.rag.coverage import summary, why_empty
 from app.rag.pages import Chunk, Page, ParseError
 from app.rag.splitter import SPLITTER_VERSION, Splitter
 from app.services.blobs import BlobKey, Blobs
+from app.services.file_rows import chunk_row, page_row, storable
 from app.services.indexing import Index
 from app.services.jobs.base import Context, Payload
 from app.services.progress import FileProgress
@@ -33,8 +34,7 @@ from app.services.progress import FileProgress
 PAGES_PER_STEP = 16
 CHARS_PER_STEP = 1 << 20
 CHUNKS_PER_STEP = 32
-MAX_LABEL_CHARS = 200
-MAX_REASON_CHARS = 500
+MAX_REASON_ROWS = 10_000
 
 
 class Superseded(Exception):
@@ -104,32 +104,40 @@ class Ingestion:
                 raise ParseError("blob_missing", "the stored file is not there any more; upload it again")
             path = self._blobs.path(blob)
             batch: list[Page] = []
-            total = file.pages_total
-            next_char = stored.next_char
+            total, next_char, failed = file.pages_total, stored.next_char, None
             # Closed at once when this job is to stop: the generator's end is the parsing child's end.
             pages = aiter(self._parser.pages(path, file.media_type, stored.last + 1))
             try:
                 async for page, total in pages:
-                    batch.append(replace(page, text=_storable(page.text)))
+                    batch.append(replace(page, text=storable(page.text)))
                     if len(batch) >= PAGES_PER_STEP or sum(len(p.text) for p in batch) >= CHARS_PER_STEP:
                         file, next_char = await self._store(file, batch, total, next_char)
                         batch = []
+            except ParseError as error:
+                failed = error
             finally:
                 await _close(pages)
             done = batch[-1].number if batch else file.pages_done
-            file, _ = await self._store(file, batch, done, next_char)
+            file, _ = await self._store(file, batch, total if failed else done, next_char, ended=True)
+            if failed is not None:
+                raise failed
             return file
 
-    async def _store(self, file: File, pages: Sequence[Page], total: int | None, char_from: int) -> tuple[File, int]:
+    async def _store(
+        self, file: File, pages: Sequence[Page], total: int | None, char_from: int, *, ended: bool = False
+    ) -> tuple[File, int]:
         """One transaction: these pages and the count. Gives where the next page starts, too."""
         rows: list[FilePage] = []
         for page in pages:
-            rows.append(_page_row(file, page, char_from))
+            rows.append(page_row(file, page, char_from))
             char_from += len(page.text) + 1
         done = pages[-1].number if pages else file.pages_done
         async with self._db.begin() as session:
             file = await self._step(session, file, pages_total=total, pages_done=done)
             session.add_all(rows)
+            if ended:
+                await session.flush()
+                file = await self._step(session, file, coverage=await _coverage(session, file.id))
         INGEST_PAGES.inc(len(pages))
         self._progress.tell(file)
         return file, char_from
@@ -138,9 +146,7 @@ class Ingestion:
         async with self._db.read() as session:
             pages = [Page(number, text) for number, text in await files.pages(session, file.id)]
         if not any(page.text.strip() for page in pages):
-            raise ParseError(
-                "no_text", "no text was found in this file; if its pages are scanned pictures, run OCR on it first"
-            )
+            raise why_empty(file.coverage)
         async with _timed("split"):
             chunks = await self._split(pages)
         fingerprint = await self._fingerprint()
@@ -193,7 +199,7 @@ class Ingestion:
     async def _write(self, file: File, batch: Sequence[Chunk]) -> File:
         """Vectors first, then text rows and the count in one transaction: a crash between repeats the batch."""
         await self.index.add(file, batch)
-        rows = [_row(file, chunk) for chunk in batch]
+        rows = [chunk_row(file, chunk) for chunk in batch]
         async with self._db.begin() as session:
             file = await self._step(session, file, chunks_done=batch[-1].ordinal + 1)
             await chunk_rows.add(session, rows)
@@ -227,7 +233,7 @@ class Ingestion:
             await files.delete_pages(session, file.id)
         INGEST_FILES.labels(FileStatus.FAILED).inc()
         self._progress.tell(failed)
-        if failed.chunks_total is not None:
+        if failed.chunks_total is not None or failed.attempt > 1:
             await self.index.remove(file.user_id, file.id)
 
     async def _step(self, session: AsyncSession, file: File, **changes: object) -> File:
@@ -237,36 +243,9 @@ class Ingestion:
         return moved
 
 
-def _page_row(file: File, page: Page, char_from: int) -> FilePage:
-    return FilePage(
-        file_id=file.id,
-        number=page.number,
-        char_from=char_from,
-        text=page.text,
-        label=page.label and _storable(page.label)[:MAX_LABEL_CHARS],
-        state=page.state,
-        reason=page.failure and _storable(page.failure)[:MAX_REASON_CHARS],
-    )
-
-
-def _row(file: File, chunk: Chunk) -> models.Chunk:
-    return models.Chunk(
-        file_id=file.id,
-        user_id=file.user_id,
-        ordinal=chunk.ordinal,
-        page_from=chunk.page_from,
-        page_to=chunk.page_to,
-        char_from=chunk.char_from,
-        char_to=chunk.char_to,
-        text=chunk.text,
-        context=chunk.context,
-        fingerprint=file.fingerprint,
-    )
-
-
-def _storable(text: str) -> str:
-    """Databases refuse NUL (PostgreSQL) and halves of surrogate pairs. Each is replaced, so that offsets stay."""
-    return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+async def _coverage(session: AsyncSession, file_id: UUID) -> dict[str, object]:
+    states = await files.page_states(session, file_id)
+    return summary(states, await files.page_reasons(session, file_id, limit=MAX_REASON_ROWS))
 
 
 def _reason(error: Exception) -> tuple[str, str]:

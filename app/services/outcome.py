@@ -11,7 +11,7 @@ from app.crud import message_search, messages, runs, usage
 from app.crud.messages import Outcome
 from app.crud.usage import Usage
 from app.db.session import Session
-from app.schemas.chat import UsageCounted
+from app.schemas.chat import RunDone, RunFailed, UsageCounted
 from app.services.ledger import Prompt
 from app.services.llm.base import TokenUsage
 from app.services.turns import Asked, Turn
@@ -35,6 +35,7 @@ class Written:
     reasoning: str
     trace: bytes
     sources: list[object]
+    citations: list[object]
     usage: UsageCounted | None
     entry: dict[str, object]
     model_source: str
@@ -55,6 +56,7 @@ def store(session: Session, turn: Turn, written: Written, *, error: AppError | N
         status=status,
         finish_reason=None if error else reason,
         sources=list(turn.sources_before) if turn.content_before else written.sources,
+        citations=[*turn.citations_before, *written.citations],
         usage=None if written.usage is None else msgspec.to_builtins(written.usage),
         error=said,
         model_source=written.model_source,
@@ -68,6 +70,13 @@ def store(session: Session, turn: Turn, written: Written, *, error: AppError | N
     runs.add_ledger(session, run_id=turn.run_id, message_id=turn.message_id, user_id=turn.user_id, entry=written.entry)
     used = Usage(turn.user_id, written.model_source, written.model, Surface.CHAT, is_failed=error is not None)
     usage.add(session, with_counts(used, written.usage))
+
+
+def last_event(asked: Asked, turn: Turn, *, error: AppError | None, reason: FinishReason) -> RunDone | RunFailed:
+    """The one terminal event."""
+    if error is None:
+        return RunDone(finish_reason=reason, message_id=turn.message_id)
+    return RunFailed(code=error.code, message=error.message, retryable=error.retryable, request_id=asked.request_id)
 
 
 def with_counts(used: Usage, counted: UsageCounted | None) -> Usage:
@@ -89,8 +98,9 @@ def ledger_entry(asked: Asked, turn: Turn, prompt: Prompt | None, usage: TokenUs
     return {
         "model_source": asked.model_source,
         "model": asked.model,
-        "query": turn.question if turn.file_ids else None,
+        "query": turn.question if turn.searched else None,
         "files_searched": [str(i) for i in turn.file_ids],
+        "tags": turn.scope.tags,
         "passages": [msgspec.to_builtins(s) for s in prompt.sources] if prompt else [],
         "temperature": request.temperature,
         "max_tokens": request.max_tokens,

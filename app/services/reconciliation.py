@@ -1,4 +1,6 @@
-"""What a crash or a fault left undone is found in the rows and blobs and done again, at start and every minute."""
+"""What a crash or a fault left undone is found in the rows and blobs and done again, at start, every minute,
+and whenever many files wait and there is room for more jobs.
+"""
 
 import asyncio
 from datetime import timedelta
@@ -17,6 +19,7 @@ INTERVAL_S = 60
 PASSES_PER_SWEEP = 60
 ORPHAN_AGE = timedelta(hours=1)
 BATCH = 500
+FILES_PER_PASS = 256  # of those that are unfinished; what is behind them waits for its turn
 CRASHED = "the service ended many times while it read this file; retry, and tell the administrator if it goes on"
 
 
@@ -41,14 +44,14 @@ class Reconciliation:
             await asyncio.wait({self._task})
 
     async def carry_on(self) -> None:
-        """Give every unfinished file that no job works on a job."""
+        """Give unfinished files that no job works on a job, the oldest first, while there is room for jobs."""
         async with self._db.read() as session:
-            waiting = await files.unfinished(session)
-        for first in range(0, len(waiting), BATCH):
-            batch = waiting[first : first + BATCH]
-            states = await self._jobs.states([job_id(file.id, file.attempt) for file in batch])
-            for file in batch:
-                await self._carry_on(file, states.get(job_id(file.id, file.attempt)))
+            waiting = await files.unfinished(session, limit=FILES_PER_PASS)
+        states = await self._jobs.states([job_id(file.id, file.attempt) for file in waiting])
+        for file in waiting:
+            if not self._jobs.has_room():
+                return
+            await self._carry_on(file, states.get(job_id(file.id, file.attempt)))
 
     async def sweep(self, age: timedelta = ORPHAN_AGE) -> None:
         """Remove blobs of that age that have no row, with their vectors, and what writes that were cut off left."""
@@ -88,4 +91,4 @@ class Reconciliation:
                 passes += 1
             except Exception as error:
                 logger.opt(exception=True).warning("reconciliation failed and will be repeated: {!r}", error)
-            await asyncio.sleep(INTERVAL_S)
+            await self._jobs.wait_for_room(INTERVAL_S)

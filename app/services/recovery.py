@@ -15,7 +15,8 @@ from app.crud.messages import Outcome
 from app.crud.usage import Usage
 from app.db.models import Run
 from app.db.session import Database, Session
-from app.schemas.chat import ReasoningDelta, SourcesFound, TextDelta, UsageCounted
+from app.rag.citations import check
+from app.schemas.chat import ReasoningDelta, Source, SourcesFound, TextDelta, UsageCounted
 from app.services.llm.tokens import estimate_tokens
 from app.services.outcome import with_counts
 from app.services.streams import replay
@@ -45,16 +46,19 @@ def _interrupt_all(session: Session, *, replica: str, left_behind: Mapping[str, 
     return len(unfinished)
 
 
-def _interrupt(session: Session, run: Run, found: LeftBehind) -> Usage | None:
+def _interrupt(session: Session, run: Run, left: LeftBehind) -> Usage | None:
     """What the run used. None: its message was deleted meanwhile, and the run goes with it."""
-    frames = found.frames()
+    frames = left.frames()
     text, reasoning = _joined(frames, TEXT), _joined(frames, REASONING)
     try:
         message = messages.get(session, run.message_id, run.user_id)
     except NotFound:
         return None
-    content = message.content[: run.content_before] + text
+    before = message.content[: run.content_before]
+    content = before + text
     sources, counted = message.sources or _sources(frames), _usage(frames)
+    searched = sources or any(frame.kind == SourcesFound.kind for frame in frames)
+    cited = check(text, msgspec.convert(sources, list[Source]), before=before) if searched else []
     messages.finish(
         session,
         message.id,
@@ -64,6 +68,7 @@ def _interrupt(session: Session, run: Run, found: LeftBehind) -> Usage | None:
             status=MessageStatus.INTERRUPTED,
             finish_reason=FinishReason.INTERRUPTED,
             sources=sources,
+            citations=[*message.citations, *map(msgspec.to_builtins, cited)],
             usage=counted,
             error=None,
             model_source=message.model_source,
@@ -71,12 +76,12 @@ def _interrupt(session: Session, run: Run, found: LeftBehind) -> Usage | None:
         ),
     )
     message_search.index(session, message.id, run.conversation_id, run.user_id, content)
-    if found.note is not None:
-        entry = msgspec.json.decode(found.note, type=dict)
+    if left.note is not None:
+        entry = msgspec.json.decode(left.note, type=dict)
         runs.add_ledger(session, run_id=run.id, message_id=message.id, user_id=run.user_id, entry=entry)
     trace = replay.pack([*map(_size, frames), 0])
     runs.finish(session, run.id, status=RunStatus.INTERRUPTED, error=None, trace=trace)
-    return _used(run, found.note, counted, text + reasoning)
+    return _used(run, left.note, counted, text + reasoning)
 
 
 class _Asked(msgspec.Struct):
@@ -99,7 +104,7 @@ def _used(run: Run, note: bytes | None, counted: dict[str, object] | None, writt
 
 def _size(frame: StoredFrame) -> int:
     if frame.kind not in {TEXT, REASONING}:
-        return replay.SOURCES if frame.kind == SourcesFound.kind else 0
+        return replay.mark(frame.kind)
     size = len(msgspec.json.decode(frame.data, type=TextDelta).text)
     return size if frame.kind == TEXT else -size
 

@@ -19,7 +19,16 @@ from app.crud import conversations, message_search, messages
 from app.crud.messages import NewMessage
 from app.db.base import now
 from app.db.session import Database, Session
-from app.schemas.chat import ChatRequest, ReasoningDelta, RunDone, RunFailed, Source, StatusChanged, UsageCounted
+from app.schemas.chat import (
+    ChatRequest,
+    CitationChecked,
+    ReasoningDelta,
+    RunDone,
+    RunFailed,
+    Source,
+    StatusChanged,
+    UsageCounted,
+)
 from app.schemas.chat import TextDelta as TextPiece
 from app.services import ledger, turns
 from app.services.answering import Finished
@@ -44,6 +53,7 @@ class StoredAnswer:
         self._frames, self._asked = frames, asked
         self._steps: deque[StoredFrame] = deque()
         self._usage = NO_USAGE
+        self._citations: list[CitationChecked] = []
 
     async def read(self) -> Delta | Finished | None:
         """See Answering."""
@@ -72,6 +82,8 @@ class StoredAnswer:
                 self.position = msgspec.json.decode(frame.data, type=StatusChanged).position
             case "sources":
                 self.sources = msgspec.json.decode(frame.data, type=list[Source])
+            case "citation":
+                self._citations.append(msgspec.json.decode(frame.data, type=CitationChecked))
             case "usage":
                 self._usage = msgspec.json.decode(frame.data, type=UsageCounted)
             case "error":
@@ -87,7 +99,7 @@ class StoredAnswer:
         usage = self._usage
         tokens = TokenUsage(usage.prompt_tokens, usage.completion_tokens, counted_by=usage.counted_by)
         reason: FinishReason = "length" if done.finish_reason is Ended.LENGTH else "stop"
-        return Finished(reason, usage, tokens, *self._asked)
+        return Finished(reason, usage, tokens, *self._asked, citations=tuple(self._citations))
 
 
 class StoredCompletions:
@@ -108,12 +120,15 @@ class StoredCompletions:
             conversation_id = uuid4()
             await self._db.write(partial(_store, id=conversation_id, user_id=user_id, history=history))
         try:
+            wanted = asked.wanted
             request = ChatRequest(
                 message=question,
                 conversation_id=conversation_id,
                 model_source=source.name,
                 model=model,
-                file_ids=None if asked.file_ids is None else list(asked.file_ids),
+                file_ids=None if wanted.file_ids is None else list(wanted.file_ids),
+                collection_ids=None if wanted.collection_ids is None else list(wanted.collection_ids),
+                tags=None if wanted.tags is None else {key: list(values) for key, values in wanted.tags.items()},
                 use_rag=asked.use_rag,
                 system_prompt=system,
                 temperature=asked.options.temperature,

@@ -1,8 +1,9 @@
 """Where a chat request belongs in the tree of messages: the rows of one turn, stored before any model is called."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from app.core.enums import Author, MessageStatus
@@ -10,6 +11,7 @@ from app.core.errors import Conflict, NotFound, ValidationFailed
 from app.crud import conversations, message_search, messages, runs, scope
 from app.crud.messages import NewMessage, Node
 from app.crud.runs import NewRun
+from app.crud.scope import Scope, Wanted
 from app.db.base import now
 from app.db.session import Session
 from app.schemas.chat import ChatRequest, RunStarted, Source
@@ -17,6 +19,7 @@ from app.schemas.conversations import ConversationCreate
 from app.services.ledger import PastTurn, PromptParts
 
 TITLE_CHARS = 60
+SCOPE_FIELDS: Final = frozenset({"file_ids", "collection_ids", "tags", "use_rag"})
 UNTITLED = ConversationCreate().title
 
 
@@ -48,8 +51,21 @@ class Turn:
     content_before: str = ""
     reasoning_before: str = ""
     sources_before: tuple[object, ...] = ()
-    file_ids: Sequence[UUID] = ()  # searched for passages
-    chosen: bool = False  # these files, by the user, for this question or conversation
+    citations_before: tuple[object, ...] = ()
+    scope: Scope = field(default_factory=Scope)  # searched for passages
+
+    @property
+    def file_ids(self) -> Sequence[UUID]:
+        return self.scope.file_ids
+
+    @property
+    def chosen(self) -> bool:
+        return self.scope.chosen
+
+    @property
+    def searched(self) -> bool:
+        """Whether passages are looked for, if only to say that there are none."""
+        return self.scope.is_searched
 
     def started(self, asked: Asked) -> RunStarted:
         return RunStarted(
@@ -66,7 +82,7 @@ class Turn:
             question=self.question,
             history=self.history,
             sources=sources,
-            searched=bool(self.file_ids),
+            searched=self.searched,
             system_prompt=asked.request.system_prompt,
             partial=self.content_before or None,
         )
@@ -94,9 +110,10 @@ def store(session: Session, asked: Asked) -> Turn:
         turn = _continue(session, asked, request.continue_)
     else:
         turn = _ask(session, asked)
-    if request.use_rag:
-        found = scope.searched(session, asked.user_id, turn.conversation_id, request.file_ids)
-        turn = replace(turn, file_ids=found.file_ids, chosen=found.chosen)
+    wanted = _wanted(session, asked, turn)
+    if wanted is not None:
+        found = scope.searched(session, asked.user_id, wanted, conversation_id=turn.conversation_id)
+        turn = replace(turn, scope=found)
     runs.add(
         session,
         NewRun(
@@ -116,6 +133,34 @@ def store(session: Session, asked: Asked) -> Turn:
     )
     conversations.touch(session, turn.conversation_id, turn.message_id)
     return turn
+
+
+def _wanted(session: Session, asked: Asked, turn: Turn) -> Wanted | None:
+    """What is searched; None: nothing. An answer that is written anew, or on, searches what its question did."""
+    request = asked.request
+    said = request.model_fields_set & SCOPE_FIELDS
+    if request.message is None and not said and turn.user_message_id is not None:
+        stored = messages.get(session, turn.user_message_id, asked.user_id).scope
+        return _stored(stored) if stored else Wanted()
+    return Wanted(request.file_ids, request.collection_ids, request.tags) if request.use_rag else None
+
+
+def _said(request: ChatRequest) -> dict[str, object] | None:
+    """What a request says to search, for its question's row. None: nothing in particular."""
+    said = request.model_dump(mode="json", include=set(SCOPE_FIELDS), exclude_defaults=True)
+    return said or None
+
+
+def _stored(said: Mapping[str, Any]) -> Wanted | None:
+    if not said.get("use_rag", True):
+        return None
+    files, found = said.get("file_ids"), said.get("collection_ids")
+    return Wanted(
+        file_ids=None if files is None else [UUID(one) for one in files],
+        collection_ids=None if found is None else [UUID(one) for one in found],
+        tags=said.get("tags"),
+        is_past=True,
+    )
 
 
 def _ask(session: Session, asked: Asked) -> Turn:
@@ -147,6 +192,7 @@ def _ask(session: Session, asked: Asked) -> Turn:
         content=question,
         status=MessageStatus.COMPLETE,
         created_at=now(),
+        scope=_said(request),
     )
     answer = _answer(asked, conversation_id, parent_id=user.id)
     messages.add(session, [user, answer])
@@ -199,6 +245,7 @@ def _continue(session: Session, asked: Asked, message_id: UUID) -> Turn:
         content_before=old.content,
         reasoning_before=old.reasoning or "",
         sources_before=tuple(old.sources),
+        citations_before=tuple(old.citations),
     )
 
 

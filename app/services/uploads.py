@@ -1,11 +1,12 @@
 """What an upload must be: small enough, of a type that can be read, under a name that is no path."""
 
 import unicodedata
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.core.errors import StorageFull, ValidationFailed
+from app.core.tags import PageTags
 from app.rag.sniff import SNIFF_BYTES, media_type
 from app.services.blobs import too_large
 
@@ -25,6 +26,9 @@ class UploadFields:
     async def soon(self) -> "UploadFields":
         """Itself, where what asks must wait for the fields of a form."""
         return self
+
+    page_tags: Sequence[PageTags] = ()
+    collection_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

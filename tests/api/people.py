@@ -14,7 +14,8 @@ SOON_S = 60
 class Person:
     """A client that has registered and signed in, and what it does with files."""
 
-    def __init__(self, service: Service, *, token: str) -> None:
+    def __init__(self, service: Service, *, token: str, username: str = "") -> None:
+        self.username = username
         self.http = service.client(headers={"Authorization": f"Bearer {token}"})
 
     @classmethod
@@ -23,7 +24,7 @@ class Person:
         async with service.client() as client:
             (await client.post("/api/v1/auth/register", json=body)).raise_for_status()
             answer = await client.post("/api/v1/auth/login", json=body)
-        return cls(service, token=answer.json()["access_token"])
+        return cls(service, token=answer.json()["access_token"], username=body["username"])
 
     @classmethod
     async def admin(cls, service: Service) -> "Person":
@@ -57,6 +58,22 @@ class Person:
 
     async def search(self, query: str, **more: object) -> httpx.Response:
         return await self.http.post("/api/v1/search", json={"query": query, **more})
+
+    async def collection(self, *file_ids: str, name: str = "Books") -> str:
+        """A new collection of this user with files of his. Gives its id."""
+        made = await self.http.post("/api/v1/collections", json={"name": name})
+        assert made.status_code == 201, made.text
+        for file_id in file_ids:
+            added = await self.http.put(f"/api/v1/collections/{made.json()['id']}/files/{file_id}")
+            assert added.status_code == 204, added.text
+        return str(made.json()["id"])
+
+    async def share(self, collection_id: str, username: str | None, access: str = "read") -> str:
+        """With a user, or with everybody. Gives the share's id."""
+        body = {"username": username, "access": access}
+        made = await self.http.post(f"/api/v1/collections/{collection_id}/shares", json=body)
+        assert made.status_code == 201, made.text
+        return str(made.json()["id"])
 
     async def key(self, *scopes: str, **more: object) -> str:
         """A new API key of this user: what it may do, or nothing for the default."""

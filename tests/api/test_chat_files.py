@@ -41,6 +41,26 @@ async def test_the_passages_that_are_sent_are_numbered_and_listed_with_their_pag
     assert all(f"[{s['n']}] {s['file_name']}" in prompt and str(s["text"]) in prompt for s in found)
 
 
+async def test_passages_word_for_word_are_supported_and_quoted_with_their_place(person: Person) -> None:
+    chat = Chat(person.http)
+    file_id = await person.ready(text_pdf(PAGES), name="ferries.pdf")
+    frames = await chat.stream("What is the registration number of the Morning Star?", model_source="passages")
+    found = [f.data for f in frames if f.kind == "citation"]
+    message = await chat.message(frames)
+    assert message["citations"] == found
+    assert found
+    assert all(one["supported"] for one in found)
+    first = found[0]
+    assert (first["n"], first["match"]) == (1, "exact")
+    page = (await person.http.get(f"/api/v1/files/{file_id}/pages/6", params=first["quote"])).json()
+    assert [page["text"][h["from"] : h["to"]] for h in page["highlights"]] == [PAGES[5].rstrip(".")]
+    body = (await chat.ask("What is the registration number of the Morning Star?", model_source="passages")).json()
+    assert [c["supported"] for c in body["message"]["citations"]] == [True] * len(found)
+    url = f"/api/v1/conversations/{message['conversation_id']}/export"
+    exported = (await person.http.get(url, params={"format": "json"})).json()
+    assert exported["messages"][-1]["citations"] == found
+
+
 async def test_an_answer_says_that_nothing_in_the_library_matches(person: Person) -> None:
     chat = Chat(person.http)
     await person.ready(text_pdf(PAGES))

@@ -42,7 +42,11 @@ async def test_an_upload_is_accepted_at_once_and_becomes_ready(ann: Person) -> N
     assert answer.status_code == 202
     accepted = answer.json()
     assert accepted["name"] == "Two pages.pdf"
-    assert (accepted["status"], accepted["media_type"], accepted["tags"]) == ("stored", "application/pdf", {"grade": 5})
+    assert (accepted["status"], accepted["media_type"], accepted["tags"]) == (
+        "stored",
+        "application/pdf",
+        {"grade": "5"},
+    )
     ready = await ann.until_final(accepted["id"])
     assert (ready["status"], ready["pages_total"], ready["pages_done"], ready["error"]) == ("ready", 2, 2, None)
     assert ready["chunks_total"] == ready["chunks_done"] == 2
@@ -142,6 +146,18 @@ async def test_a_key_stands_for_one_upload(ann: Person) -> None:
     assert len((await ann.http.get("/api/v1/files")).json()["items"]) == 1
 
 
+async def test_the_same_bytes_are_answered_with_the_first_file(service: Service, ann: Person) -> None:
+    first = (await ann.upload(TEXT)).json()
+    ready = await ann.until_final(first["id"])
+    before = stored_bytes(service)
+    again = await ann.upload(TEXT, name="copy.txt")
+    assert again.status_code == 202
+    assert (first["duplicate"], again.json()) == (False, {**ready, "duplicate": True})
+    assert stored_bytes(service) == before
+    assert ready["coverage"] == {"read": 1, "empty": 0, "ocr": 0, "needs_ocr": 0, "failed": 0, "reasons": []}
+    assert (first["step"], ready["step"]) == ("stored", "ready")
+
+
 async def test_a_file_that_cannot_be_read_says_why_and_can_be_retried(ann: Person) -> None:
     answer = await ann.upload(encrypted_pdf(["Secret"], password="unknown"), name="locked.pdf")
     failed = await ann.until_final(answer.json()["id"])
@@ -171,6 +187,29 @@ async def test_pages_give_their_text_and_offset(ann: Person) -> None:
         assert (await ann.http.get(f"/api/v1/files/{file_id}/pages/{number}")).status_code == status
 
 
+async def test_a_stretch_of_the_file_is_highlighted_on_each_of_its_pages(ann: Person) -> None:
+    file_id = await ann.ready(text_pdf(["One harbour here.", "Two harbours there."]), name="two.pdf")
+
+    async def stretches(page: int, *chars: object) -> tuple[int, list[str]]:
+        given = dict(zip(("char_from", "char_to"), chars, strict=False))
+        answer = await ann.http.get(f"/api/v1/files/{file_id}/pages/{page}", params=given)
+        body = answer.json()
+        return answer.status_code, [body["text"][h["from"] : h["to"]] for h in body.get("highlights", [])]
+
+    assert await stretches(1) == (200, [])
+    first = (await ann.http.get(f"/api/v1/files/{file_id}/pages/1")).json()["text"]
+    at = first.index("harbour")
+    assert await stretches(1, at, at + 7) == (200, ["harbour"])
+    begin = len(first) + 1
+    assert await stretches(1, at, begin + 12) == (200, ["harbour here."])
+    assert await stretches(2, at, begin + 12) == (200, ["Two harbours"])
+    bad = [(5, 5), (6, 5), (-1, 5), (5,), (0, "x"), (0, 10**30), (begin + 500, begin + 600)]
+    for chars in bad:
+        assert (await stretches(1, *chars))[0] == 422, chars
+    assert (await stretches(2, at, at + 7))[0] == 422
+    assert (await stretches(1, begin, begin + 3))[0] == 422
+
+
 async def test_content_is_the_file_as_it_came_and_is_saved_not_shown(ann: Person) -> None:
     page = b"<!doctype html><title>x</title><p>Hello harbour.</p><script>alert(1)</script>"
     file_id = await ann.ready(page, name='na"me; ü.html')
@@ -183,11 +222,20 @@ async def test_content_is_the_file_as_it_came_and_is_saved_not_shown(ann: Person
     part = await ann.http.get(url, headers={"Range": "bytes=5-13"})
     assert (part.status_code, part.content) == (206, page[5:14])
     assert part.headers["content-range"] == f"bytes 5-13/{len(page)}"
-    assert (await ann.http.get(url, headers={"Range": "bytes=9999-"})).status_code == 416
+    beyond = await ann.http.get(url, headers={"Range": "bytes=9999-"})
+    assert (beyond.status_code, beyond.headers["content-range"]) == (416, f"bytes */{len(page)}")
+    tail = await ann.http.get(url, headers={"Range": "bytes=-9", "If-Range": whole.headers["etag"]})
+    assert (tail.status_code, tail.content) == (206, page[-9:])
+    for headers in ({"Range": "bytes=5-13", "If-Range": '"another"'}, {"Range": "bytes=x"}, {"Range": "lines=1-2"}):
+        again = await ann.http.get(url, headers=headers)
+        assert (again.status_code, again.content) == (200, page), headers
+    head = await ann.http.head(url)
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(page)))
+    assert head.headers["content-disposition"] == whole.headers["content-disposition"]
 
 
 async def test_a_deleted_file_is_found_nowhere(service: Service, ann: Person) -> None:
-    kept, deleted = await ann.ready(TEXT), await ann.ready(TEXT)
+    kept, deleted = await ann.ready(TEXT), await ann.ready(TEXT + b"!")
     assert {hit["file_id"] for hit in (await ann.search("violin")).json()["items"]} == {kept, deleted}
     assert (await ann.http.delete(f"/api/v1/files/{deleted}")).status_code == 204
     for mode in ("hybrid", "dense", "text"):
@@ -199,7 +247,7 @@ async def test_a_deleted_file_is_found_nowhere(service: Service, ann: Person) ->
 
 
 async def test_the_list_has_pages_and_filters(ann: Person) -> None:
-    ids = [(await ann.upload(TEXT, name=f"Report {n}.txt")).json()["id"] for n in range(3)]
+    ids = [(await ann.upload(TEXT + b"%d" % n, name=f"Report {n}.txt")).json()["id"] for n in range(3)]
     first = (await ann.http.get("/api/v1/files", params={"limit": 2})).json()
     second = (await ann.http.get("/api/v1/files", params={"limit": 2, "cursor": first["next_cursor"]})).json()
     assert [file["id"] for file in first["items"] + second["items"]] == ids[::-1]
@@ -253,7 +301,7 @@ async def test_uploads_beyond_the_quota_are_refused(tmp_path: Path) -> None:
     service = Service(tmp_path, {"STORAGE_QUOTA_MB": "1"})
     try:
         person = await Person.of(service)
-        answers = [await person.upload(b"word " * 150_000) for _ in range(2)]
+        answers = [await person.upload(b"%d word " % n * 100_000) for n in range(2)]
         assert [answer.status_code for answer in answers] == [202, 507]
         assert answers[1].json()["error"]["code"] == "storage_full"
         await person.aclose()

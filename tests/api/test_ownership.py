@@ -24,7 +24,7 @@ PUBLIC = {
     *("GET /health", "GET /ready", "GET /metrics"),
 }
 # Path parameters that name something that belongs to a user, and those that only say which part of it.
-IDS = {"conversation_id", "message_id", "run_id", "file_id", "key_id", "golden_id"}
+IDS = {"conversation_id", "message_id", "run_id", "file_id", "key_id", "golden_id", "collection_id", "share_id"}
 PARTS = {"number": "1", "name": "model", "model": "any"}
 # What is everybody's, and so is not named by a parameter of its route.
 SHARED = {"GET /v1/models/{model}"}
@@ -38,6 +38,9 @@ BODIES: dict[str, dict[str, object]] = {
     "PATCH /api/v1/conversations/{conversation_id}": {"title": "mine now"},
     "PUT /api/v1/chat/messages/{message_id}/feedback": {"rating": -1},
     "POST /api/v1/models/pull": {"name": "/nowhere/model.gguf"},
+    "PUT /api/v1/files/{file_id}/tags": {"tags": {"grade": "5"}},
+    "PATCH /api/v1/collections/{collection_id}": {"name": "mine now"},
+    "POST /api/v1/collections/{collection_id}/shares": {"username": None},
 }
 
 
@@ -95,11 +98,32 @@ async def bob(chatting: Service) -> AsyncIterator[Person]:
 
 
 @pytest.fixture(scope="module")
-async def ids(ann: Person) -> dict[str, str]:
+async def reader(chatting: Service) -> AsyncIterator[Person]:
+    """Somebody with whom Ann has shared her collection."""
+    person = await Person.of(chatting)
+    yield person
+    await person.aclose()
+
+
+@pytest.fixture(scope="module")
+async def writer(chatting: Service) -> AsyncIterator[Person]:
+    """The same, to write."""
+    person = await Person.of(chatting)
+    yield person
+    await person.aclose()
+
+
+@pytest.fixture(scope="module")
+async def ids(ann: Person, reader: Person, writer: Person) -> dict[str, str]:
     """One thing of each kind, all of Ann's."""
     answer = (await Chat(ann.http).ask("A secret of Ann's: the zeppelin", model="fake-n3")).json()
-    file_id = await ann.ready(b"The zeppelin is hidden in the barn.", conversation_id=answer["conversation_id"])
+    await ann.ready(b"A zeppelin in a talk, in the barn.", conversation_id=answer["conversation_id"])
+    file_id = await ann.ready(b"The zeppelin is hidden in the barn.", collection_id=(books := await ann.collection()))
+    share_id = await ann.share(books, reader.username)
+    await ann.share(books, writer.username, "write")
     return {
+        "collection_id": books,
+        "share_id": share_id,
         "conversation_id": answer["conversation_id"],
         "message_id": answer["message"]["id"],
         "run_id": answer["run_id"],
@@ -131,10 +155,35 @@ async def test_what_is_anothers_is_not_found(route: Route, ann: Person, bob: Per
     assert answer.status_code == 404, f"{answer.status_code}: {answer.text}"
     assert answer.json()["error"]["code"] == "not_found"
     assert "zeppelin" not in answer.text
-    for name in ("conversation_id", "file_id"):
+    for name in ("conversation_id", "file_id", "collection_id"):
         kind = name.removesuffix("_id") + "s"
         assert (await ann.http.get(f"/api/v1/{kind}/{ids[name]}")).status_code == 200, "and it is still there"
     assert ids["key_id"] in (await ann.http.get("/api/v1/auth/keys")).text
+
+
+def allowed(route: Route, access: str) -> int:
+    """What somebody gets who may use Ann's collection: he may look, and with `write` take files out."""
+    if not {"collection_id", "file_id"} & set(route.parameters):
+        return 404
+    if route.method == "GET" and "share" not in route.path:
+        return 200
+    takes_out = route.method == "DELETE" and {"collection_id", "file_id"} <= set(route.parameters)
+    return 204 if takes_out and access == "write" else 403
+
+
+@pytest.mark.parametrize("access", ["read", "write"])
+@pytest.mark.parametrize("route", ORDERED, ids=str)
+async def test_what_is_shared_may_be_read_and_nothing_else(
+    route: Route, access: str, ann: Person, reader: Person, writer: Person, ids: dict[str, str]
+) -> None:
+    person = reader if access == "read" else writer
+    answer = await person.http.request(route.method, route.filled(ids), json=BODIES.get(str(route)))
+    assert answer.status_code == allowed(route, access), f"{answer.status_code}: {answer.text}"
+    if answer.status_code == 204:
+        back = f"/api/v1/collections/{ids['collection_id']}/files/{ids['file_id']}"
+        assert (await person.http.get(f"/api/v1/files/{ids['file_id']}")).status_code == 404, "it went with the right"
+        assert (await ann.http.put(back)).status_code == 204
+    assert (await ann.http.get(f"/api/v1/collections/{ids['collection_id']}")).json()["name"] == "Books"
 
 
 @pytest.mark.parametrize("route", [route for route in OWNED if route.method == "GET"], ids=str)
@@ -169,17 +218,27 @@ async def test_ids_of_another_in_bodies_and_queries(bob: Person, ids: dict[str, 
             {"message": "hi", "conversation_id": conversation_id},
             {"message": "hi", "conversation_id": conversation_id, "parent_id": message_id},
             {"message": "hi", "file_ids": [file_id]},
+            {"message": "hi", "collection_ids": [ids["collection_id"]]},
             {"regenerate": message_id},
             {"continue": message_id},
         ):
             answer = await bob.http.post(path, json=body)
             assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), (path, body)
-    assert (await bob.search("zeppelin", file_ids=[file_id])).status_code == 404
+    for named in ({"file_ids": [file_id]}, {"collection_ids": [ids["collection_id"]]}):
+        assert (await bob.search("zeppelin", **named)).status_code == 404
+        for model in ("passages", "openai"):
+            body = {"model": model, "messages": [{"role": "user", "content": "zeppelin"}], **named}
+            assert (await bob.http.post("/v1/chat/completions", json=body)).status_code == 404
+    assert (await bob.upload(b"text", collection_id=ids["collection_id"])).status_code == 404
+    assert (await bob.http.get("/api/v1/tags", params={"collection_id": ids["collection_id"]})).status_code == 404
+    choice = {"collection_ids": [ids["collection_id"]]}
+    assert (await bob.http.post("/api/v1/conversations", json=choice)).status_code == 404
     assert (await bob.upload(b"text", conversation_id=conversation_id)).status_code == 404
     own = (await bob.http.post("/api/v1/conversations", json={})).json()["id"]
     for path, changes in (
         (f"/api/v1/conversations/{own}", {"active_message_id": message_id}),
         (f"/api/v1/conversations/{own}", {"active_message_id": message_id, "title": "x"}),
+        (f"/api/v1/conversations/{own}", {"collection_ids": [ids["collection_id"]], "title": "x"}),
     ):
         assert (await bob.http.patch(path, json=changes)).status_code == 404
     assert (await bob.http.get(f"/api/v1/conversations/{own}")).json()["title"] == "New conversation"
@@ -191,7 +250,7 @@ async def test_lists_searches_and_events_show_nothing_of_another(ann: Person, bo
     """Everything that a user can list or search, for every way to ask."""
     async with bob.http.stream("GET", "/api/v1/events") as events:
         await ann.http.patch(f"/api/v1/conversations/{ids['conversation_id']}", json={"title": "Ann's zeppelin"})
-        await ann.ready(b"Another zeppelin.", name="zeppelin.txt")
+        await ann.ready(b"Another zeppelin.", name="zeppelin.txt", tags='{"craft": "airship"}')
         own = await bob.ready(b"A balloon.", name="balloon.txt")
         heard = ""
         async with asyncio.timeout(30):
@@ -204,9 +263,12 @@ async def test_lists_searches_and_events_show_nothing_of_another(ann: Person, bo
         await bob.http.get("/api/v1/conversations", params={"q": "zeppelin"}),
         await bob.http.get("/api/v1/files"),
         await bob.http.get("/api/v1/auth/keys"),
+        await bob.http.get("/api/v1/collections"),
+        await bob.http.get("/api/v1/tags"),
         await bob.http.get("/api/v1/files", params={"q": "zeppelin"}),
         await bob.http.get("/api/v1/files", params={"conversation_id": ids["conversation_id"]}),
         *[await bob.search("zeppelin", mode=mode) for mode in ("hybrid", "dense", "text")],
+        *[await bob.search("zeppelin", tags={"craft": "airship"}, mode=mode) for mode in ("dense", "text")],
         await bob.http.post("/api/v1/chat", json={"message": "zeppelin", "model_source": "passages"}),
     ]
     for shown in chain([heard], (answer.text for answer in answers)):

@@ -159,3 +159,11 @@ def test_bad_usage_is_refused(arguments: list[str], complaint: str) -> None:
     done = CliRunner().invoke(bench, arguments, env={"COLUMNS": "120", "NO_COLOR": "1"})
     assert done.exit_code == 2
     assert complaint in done.stderr
+
+
+def test_a_file_is_whole_after_kills(tmp_path: Path) -> None:
+    steps, files = measured(tmp_path / "kills.json", "kills", "--number", "1")
+    assert [(row["step"], row["kills"]) for row in steps["rows"]] == [("parsing", 1)]
+    (file,) = files["rows"]
+    assert (file["status"], file["pages"]) == ("ready", 20)
+    assert len({file[what] for what in ("passages", "rows", "distinct", "indexed", "vectors")}) == 1

@@ -88,11 +88,11 @@ def test_folders_and_files_are_named_as_they_are(folder: Path) -> None:
                 f"list.yaml:4: documents.0.page_tags.0.pages: {said}",
             )
             for pages, said in [
-                ("40-12", "'40-12' is no range"),
-                ("0", "'0' is no range"),
-                ("a", "'a' is no page or range"),
-                ("1-", "'1-' is no page or range"),
-                ("", "'' is no page or range"),
+                ("40-12", "pages '40-12'"),
+                ("0", "pages '0'"),
+                ("a", "pages 'a'"),
+                ("1-", "pages '1-'"),
+                ("", "pages ''"),
             ]
         ),
         ("documents:\n  - path: one.txt\n    tags: {a: {b: c}}", "list.yaml:3: documents.0.tags.a"),

@@ -105,6 +105,9 @@ BAD = {
     "PARSE_WALL_S": ["0"],
     "URL_TIMEOUT_S": ["0"],
     "URL_ALLOWED_NETWORKS": ["10.1.0.0/33", "intranet", "10.1.0.1/16"],
+    "OCR_LANGUAGES": ["eng deu", "-l", "eng+", "+", "eng+-c", "x" * 101],
+    "OCR_PAGE_S": ["0", "long"],
+    "OCR_TOTAL_S": ["-1", "nan"],
     "EMBEDDING_WAIT_S": ["0", "a while"],
 }
 

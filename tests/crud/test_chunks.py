@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.enums import FileStatus, Role
 from app.crud import chunks
 from app.crud.chunks import Searchable
+from app.crud.scope import Reach, Scope
 from app.db.models import Chunk, File, User
 from app.db.session import Database
 
@@ -62,7 +63,7 @@ def rows_of(owner: UUID, file_id: UUID, texts: Sequence[str]) -> list[Chunk]:
 async def find(
     db: Database, owner: UUID, query: str, file_ids: Sequence[UUID] | None = None, limit: int = 10
 ) -> list[tuple[UUID, int]]:
-    hits = await db.query(lambda s: chunks.search_text(s, owner, query, file_ids, limit))
+    hits = await db.query(lambda s: chunks.search_text(s, Reach(owner, file_ids), query, limit))
     assert [score for _, score in hits] == sorted((score for _, score in hits), reverse=True)
     return [place for place, _ in hits]
 
@@ -105,10 +106,10 @@ async def test_scores_do_not_depend_on_what_others_upload(db: Database) -> None:
     async with db.begin() as session:
         ann, bob = await make_user(session), await make_user(session)
         await make_file(session, ann, TEXTS)
-    before = await db.query(lambda s: chunks.search_text(s, ann, "apples of December", None, 10))
+    before = await db.query(lambda s: chunks.search_text(s, Reach(ann, None), "apples of December", 10))
     async with db.begin() as session:
         await make_file(session, bob, [*TEXTS, "December", "apples and pears"])
-    assert await db.query(lambda s: chunks.search_text(s, ann, "apples of December", None, 10)) == before
+    assert await db.query(lambda s: chunks.search_text(s, Reach(ann, None), "apples of December", 10)) == before
 
 
 @pytest.mark.parametrize("status", [s for s in FileStatus if s is not FileStatus.READY])
@@ -118,7 +119,7 @@ async def test_only_ready_files_are_found(db: Database, status: FileStatus) -> N
         file = await make_file(session, owner, TEXTS, status)
     assert await find(db, owner, "apples") == []
     assert await db.query(lambda s: chunks.by_places(s, owner, [(file, 0)])) == []
-    assert (await db.query(lambda s: chunks.searchable(s, owner, None))).file_ids == []
+    assert (await db.query(lambda s: chunks.searchable(s, owner, None))).reaches == []
 
 
 async def test_adding_twice_changes_nothing(db: Database) -> None:
@@ -201,14 +202,19 @@ async def test_deleting_the_user_takes_the_index_along(db: Database) -> None:
 async def test_searchable_names_files_only_when_some_are_left_out(db: Database) -> None:
     async with db.begin() as session:
         owner = await make_user(session)
-        assert (await session.run_sync(chunks.searchable, owner, None)).file_ids == []
+
+        async def reached(*files: UUID) -> list[Reach]:
+            scope = Scope.of(owner, files) if files else None
+            return (await session.run_sync(chunks.searchable, owner, scope)).reaches
+
+        assert await reached() == []
         first, second = [await make_file(session, owner, []) for _ in range(2)]
-        assert (await session.run_sync(chunks.searchable, owner, None)).file_ids is None
-        assert (await session.run_sync(chunks.searchable, owner, [first, second, uuid4()])).file_ids is None
-        assert (await session.run_sync(chunks.searchable, owner, [second])).file_ids == [second]
-        assert (await session.run_sync(chunks.searchable, owner, [])).file_ids == []
+        assert await reached() == [Reach(owner, None)]
+        assert await reached(first, second, uuid4()) == [Reach(owner, None)]
+        assert await reached(second) == [Reach(owner, [second])]
+        assert await reached(uuid4()) == []
         await session.execute(update(File).where(File.id == first).values(status=FileStatus.FAILED))
-        assert (await session.run_sync(chunks.searchable, owner, None)).file_ids == [second]
+        assert await reached() == [Reach(owner, [second])]
 
 
 async def test_searchable_counts_files_of_another_embedder(db: Database) -> None:
@@ -218,9 +224,11 @@ async def test_searchable_counts_files_of_another_embedder(db: Database) -> None
         made = [await make_file(session, owner, []) for _ in kinds]
         for file, kind in zip(made, kinds, strict=True):
             await session.execute(update(File).where(File.id == file).values(fingerprint=kind))
-        assert await session.run_sync(chunks.searchable, owner, None, "new@3") == Searchable(None, 4, 3)
-        assert await session.run_sync(chunks.searchable, owner, made[:2], "new@3") == Searchable(made[:2], 2, 1)
-        assert await session.run_sync(chunks.searchable, owner, None, None) == Searchable(None, 4, 0)
+        everything, two = [Reach(owner, None)], Scope.of(owner, made[:2])
+        assert await session.run_sync(chunks.searchable, owner, None, "new@3") == Searchable(everything, 4, 3)
+        found = await session.run_sync(chunks.searchable, owner, two, "new@3")
+        assert found == Searchable([Reach(owner, made[:2])], 2, 1)
+        assert await session.run_sync(chunks.searchable, owner, None, None) == Searchable(everything, 4, 0)
 
 
 async def test_chunks_are_reached_by_place_but_not_by_strangers(db: Database) -> None:
@@ -244,9 +252,7 @@ async def test_both_databases_rank_alike(sqlite_url: str, postgres_url: str) -> 
         async with db.begin() as session:
             owner = await make_user(session)
             await make_file(session, owner, texts)
-        search = partial(
-            chunks.search_text, owner=owner, query="apple apple bridge river month", file_ids=None, limit=99
-        )
+        search = partial(chunks.search_text, reach=Reach(owner, None), query="apple apple bridge river month", limit=99)
         found.append({ordinal: score for (_, ordinal), score in await db.query(search)})
     await asyncio.gather(*(db.aclose() for db in databases))
     assert len(found[0]) > 50

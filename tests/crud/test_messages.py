@@ -22,6 +22,7 @@ OUTCOME = Outcome(
     status=MessageStatus.COMPLETE,
     finish_reason="stop",
     sources=[{"n": 1, "file_name": "a.pdf"}],
+    citations=[{"n": 1, "supported": True}],
     usage={"prompt_tokens": 3},
     error=None,
     model_source="openai",

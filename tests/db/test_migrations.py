@@ -1,6 +1,7 @@
 """The history of the tables: applied at start by one of many, reversible, the same on both databases."""
 
 import asyncio
+import json
 import os
 import sqlite3
 import subprocess
@@ -95,6 +96,37 @@ async def test_history_makes_what_the_models_say_and_unmakes_it(empty_database_u
     assert set(User.metadata.tables) <= await tables(empty_database_url)
 
 
+async def test_tags_become_rows_and_go_back(empty_database_url: str) -> None:
+    """Those of files that were there before there were tags of pages."""
+    old = {"subject": "math", "grade": [5, "6"], "done": True, "share": 2.0}
+    file_id, user_id = "0f" * 16, "0e" * 16
+    assert (await run_alembic(empty_database_url, "upgrade", "0007"))[0] == 0
+    engine = create_async_engine(empty_database_url)
+    async with engine.begin() as connection:
+        user = "INSERT INTO users (username, username_key, password_hash, role, is_active, id, created_at) VALUES "
+        await connection.execute(text(f"{user} ('a', 'a', '-', 'user', true, '{user_id}', '2026-01-01')"))
+        file = (
+            "INSERT INTO files (id, user_id, name, media_type, size_bytes, sha256, status, attempt, pages_done, "
+            f"chunks_done, tags, created_at, updated_at) VALUES ('{file_id}', '{user_id}', 'f', 'text/plain', 1, '', "
+            "'ready', 1, 1, 1, :tags, '2026-01-01', '2026-01-01')"
+        ).replace(":tags", f"'{json.dumps(old)}'".replace(":", "\\:"))
+        await connection.execute(text(file))
+    assert (await run_alembic(empty_database_url, "upgrade", "head"))[0] == 0
+    async with engine.begin() as connection:
+        rows = await connection.execute(text("SELECT key, value FROM file_tags WHERE page_from IS NULL ORDER BY id"))
+        assert [tuple(row) for row in rows] == [
+            *(("subject", "math"), ("grade", "5"), ("grade", "6"), ("done", "true"), ("share", "2"))
+        ] or not empty_database_url.startswith("sqlite")
+        count = await connection.execute(text("SELECT count(*), count(DISTINCT key) FROM file_tags"))
+        assert tuple(count.one()) == (5, 4)
+    assert (await run_alembic(empty_database_url, "downgrade", "0007"))[0] == 0
+    async with engine.begin() as connection:
+        (found,) = (await connection.execute(text("SELECT tags FROM files"))).one()
+        back = json.loads(found) if isinstance(found, str) else found
+        assert back == {"subject": "math", "grade": ["5", "6"], "done": "true", "share": "2"}
+    await engine.dispose()
+
+
 async def test_second_start_does_not_import_alembic(database_url: str) -> None:
     code = START + "; print('alembic' in sys.modules)"
     assert await run_python(code, database_url) == (0, "False\n")
@@ -132,7 +164,7 @@ async def test_rebuilt_table_keeps_the_rows_that_point_to_it(sqlite_url: str) ->
     async with db.begin() as session:
         await session.execute(text("INSERT INTO users VALUES ('a','a',NULL,'h','user',1,'u1','2026-01-01')"))
         await session.execute(
-            text("INSERT INTO conversations VALUES ('u1','t',NULL,'2026-01-01','c1','2026-01-01','')")
+            text("INSERT INTO conversations VALUES ('u1','t',NULL,'2026-01-01','c1','2026-01-01','','[]')")
         )
     async with locked(sqlite_url) as connection:
         await connection.run_sync(rebuild, "users")
@@ -150,7 +182,7 @@ async def test_migration_that_breaks_a_reference_changes_nothing(sqlite_url: str
     with pytest.raises(DatabaseUnusable, match="'conversations' points to a row of 'users' that is gone"):
         async with locked(sqlite_url) as connection:
             await connection.exec_driver_sql(
-                "INSERT INTO conversations VALUES ('u9','t',NULL,'2026-01-01','c1','2026-01-01','')"
+                "INSERT INTO conversations VALUES ('u9','t',NULL,'2026-01-01','c1','2026-01-01','','[]')"
             )
     with sqlite3.connect(sqlite_url.partition("///")[2]) as connection:
         assert connection.execute("SELECT count(*) FROM conversations").fetchone() == (0,)

@@ -113,7 +113,6 @@ async def test_size_over_two_gigabytes_fits(db: Database) -> None:
                 size_bytes=size,
                 sha256="0" * 64,
                 status="stored",
-                tags={},
             )
         )
     async with db.read() as session:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import psutil
 import pytest
 
+from app.core.enums import PageState
 from app.rag.base import Page, ParseError
 from app.rag.loaders import DOCX, HTML, PDF, PLAIN
 from app.rag.parser import KEPT_VARIABLES, ChildParser
@@ -126,15 +127,10 @@ async def test_what_cannot_be_read_fails_with_a_reason(tmp_path: Path, data: byt
     assert len(caught.value.message) > 10
 
 
-async def test_a_scanned_file_says_so_and_keeps_its_pages_marked(tmp_path: Path) -> None:
-    path = tmp_path / "scan.pdf"
-    path.write_bytes(documents.scanned_pdf(3))
-    pages: list[Page] = []
-    with pytest.raises(ParseError, match="looks scanned") as caught:
-        pages.extend([page async for page, _ in parser().pages(path, PDF)])
-    assert caught.value.code == "no_text"
-    with pytest.raises(ParseError, match="looks scanned"):
-        await read(parser(), path, PDF, 3)
+async def test_a_resumed_reading_leaves_it_to_its_caller_whether_there_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.pdf"
+    path.write_bytes(documents.text_pdf(["", "", ""]))
+    assert [page.state for page, _ in await read(parser(), path, PDF, 3)] == [PageState.EMPTY]
 
 
 async def test_a_resumed_file_has_text_when_an_earlier_page_has(tmp_path: Path) -> None:
@@ -229,7 +225,7 @@ async def test_the_child_inherits_neither_secrets_nor_files(long_text: Path) -> 
         pages = parser().pages(long_text, PLAIN)
         await anext(pages)
         (child,) = children()
-        assert set(child.environ()) <= {*KEPT_VARIABLES, "PYTHONPATH", "LC_CTYPE"}
+        assert set(child.environ()) <= {*KEPT_VARIABLES, "PYTHONPATH", "LC_CTYPE", "OMP_THREAD_LIMIT"}
         assert [file.path for file in child.open_files()] == [str(long_text)]
         await pages.aclose()
 

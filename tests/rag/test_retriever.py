@@ -9,6 +9,7 @@ from sqlalchemy import update
 from app.core.enums import FileStatus, SearchMode
 from app.core.errors import ModelUnavailable
 from app.crud import chunks
+from app.crud.scope import Scope
 from app.db.models import File
 from app.db.session import Database
 from app.rag.retriever import reads
@@ -31,7 +32,7 @@ def library(db: Database, vectors: ChromaProcess) -> Library:
 async def test_both_halves_are_fused_and_their_ranks_reported(library: Library) -> None:
     owner = await library.user()
     file = await library.file(owner, name="facts.pdf")
-    found = await library.retriever(TopicEmbedder()).search(owner, "fruit in three months of rain", file_ids=None)
+    found = await library.retriever(TopicEmbedder()).search(owner, "fruit in three months of rain", scope=None)
     assert found.mode is SearchMode.HYBRID
     by_page = {p.page_from: (p.dense_rank, p.text_rank) for p in found.passages}
     assert by_page == {1: (1, 3), 2: (2, 2), 3: (3, 1), 4: (4, None)}
@@ -45,7 +46,7 @@ async def test_both_halves_are_fused_and_their_ranks_reported(library: Library) 
 async def test_what_is_neither_near_nor_shares_a_word_is_left_out_when_that_is_asked(library: Library) -> None:
     owner = await library.user()
     await library.file(owner)
-    search = partial(library.retriever(TopicEmbedder()).search, owner, file_ids=None, related_only=True)
+    search = partial(library.retriever(TopicEmbedder()).search, owner, scope=None, related_only=True)
     assert {p.page_from for p in (await search("fruit in three months of rain")).passages} == {1, 2, 3}
     assert [p.page_from for p in (await search("music of old")).passages] == [4]
     assert (await search("nothing of this kind")).passages == []
@@ -55,10 +56,10 @@ async def test_each_half_alone(library: Library) -> None:
     owner = await library.user()
     await library.file(owner)
     retriever = library.retriever(TopicEmbedder())
-    text = await retriever.search(owner, "apples", file_ids=None, mode=SearchMode.TEXT)
+    text = await retriever.search(owner, "apples", scope=None, mode=SearchMode.TEXT)
     assert (text.mode, {p.page_from for p in text.passages}) == (SearchMode.TEXT, {1, 3})
     assert [(p.dense_rank, p.text_rank) for p in text.passages] == [(None, 1), (None, 2)]
-    dense = await retriever.search(owner, "music", file_ids=None, limit=2, mode=SearchMode.DENSE)
+    dense = await retriever.search(owner, "music", scope=None, limit=2, mode=SearchMode.DENSE)
     assert (dense.mode, dense.passages[0].page_from, len(dense.passages)) == (SearchMode.DENSE, 4, 2)
     assert [(p.dense_rank, p.text_rank) for p in dense.passages] == [(1, None), (2, None)]
 
@@ -67,7 +68,7 @@ async def test_words_alone_without_an_embedder(library: Library) -> None:
     owner = await library.user()
     await library.file(owner)
     for mode in SearchMode:
-        found = await library.retriever(None).search(owner, "violin", file_ids=None, mode=mode)
+        found = await library.retriever(None).search(owner, "violin", scope=None, mode=mode)
         assert (found.mode, [p.page_from for p in found.passages]) == (SearchMode.TEXT, [4])
 
 
@@ -75,10 +76,10 @@ async def test_words_alone_when_the_embedder_fails(library: Library) -> None:
     owner = await library.user()
     await library.file(owner)
     retriever = library.retriever(TopicEmbedder(broken=True))
-    found = await retriever.search(owner, "violin", file_ids=None)
+    found = await retriever.search(owner, "violin", scope=None)
     assert (found.mode, [p.page_from for p in found.passages]) == (SearchMode.TEXT, [4])
     with pytest.raises(ModelUnavailable, match="no weights"):
-        await retriever.search(owner, "violin", file_ids=None, mode=SearchMode.DENSE)
+        await retriever.search(owner, "violin", scope=None, mode=SearchMode.DENSE)
 
 
 async def test_a_file_of_another_embedder_is_found_by_words_alone(library: Library) -> None:
@@ -86,33 +87,33 @@ async def test_a_file_of_another_embedder_is_found_by_words_alone(library: Libra
     old = await library.file(owner, space="old@4")
     embedder = TopicEmbedder()
     retriever = library.retriever(embedder)
-    found = await retriever.search(owner, "violin", file_ids=None)
+    found = await retriever.search(owner, "violin", scope=None)
     assert (found.mode, found.text_only_files, [p.page_from for p in found.passages]) == (SearchMode.TEXT, 1, [4])
     assert embedder.embedded == []
-    dense = await retriever.search(owner, "music", file_ids=None, mode=SearchMode.DENSE)
+    dense = await retriever.search(owner, "music", scope=None, mode=SearchMode.DENSE)
     assert (dense.passages, dense.text_only_files) == ([], 1)
     new = await library.file(owner)
-    found = await retriever.search(owner, "music of the violin", file_ids=None, limit=100)
+    found = await retriever.search(owner, "music of the violin", scope=None, limit=100)
     assert (found.mode, found.text_only_files) == (SearchMode.HYBRID, 1)
     assert {(p.file_id, p.dense_rank is None) for p in found.passages} == {(new, False), (old, True)}
-    assert (await retriever.search(owner, "violin", file_ids=[new])).text_only_files == 0
+    assert (await retriever.search(owner, "violin", scope=Scope.of(owner, [new]))).text_only_files == 0
 
 
 async def test_words_alone_while_the_embedder_is_not_known(library: Library) -> None:
     owner = await library.user()
     await library.file(owner)
     retriever = library.retriever(Unknown())
-    found = await retriever.search(owner, "violin", file_ids=None)
+    found = await retriever.search(owner, "violin", scope=None)
     assert (found.mode, found.text_only_files, [p.page_from for p in found.passages]) == (SearchMode.TEXT, 0, [4])
     with pytest.raises(ModelUnavailable, match="has not answered"):
-        await retriever.search(owner, "violin", file_ids=None, mode=SearchMode.DENSE)
+        await retriever.search(owner, "violin", scope=None, mode=SearchMode.DENSE)
 
 
 async def test_words_alone_for_a_script_that_the_embedder_does_not_read(library: Library) -> None:
     owner = await library.user()
     await library.file(owner, [*TEXTS[1:], "скрипка старше фортепиано"])
     embedder = TopicEmbedder()
-    found = await library.retriever(embedder).search(owner, "что старше, скрипка (fruit)?", file_ids=None)
+    found = await library.retriever(embedder).search(owner, "что старше, скрипка (fruit)?", scope=None)
     assert (found.mode, [p.page_from for p in found.passages]) == (SearchMode.TEXT, [4])
     assert embedder.embedded == []
 
@@ -124,7 +125,7 @@ async def test_meaning_counts_less_when_the_words_are_not_known(library: Library
     orders = []
     for familiarity in (1.0, 0.1):
         embedder = TopicEmbedder(familiarity=familiarity)
-        found = await library.retriever(embedder).search(owner, query, file_ids=None, limit=2)
+        found = await library.retriever(embedder).search(owner, query, scope=None, limit=2)
         orders.append([p.page_from for p in found.passages])
     assert orders == [[1, 4], [4, 1]]
 
@@ -142,7 +143,8 @@ async def test_nobody_finds_what_another_user_or_another_file_has(library: Libra
             (ann, [], set()),
             (bob, None, {foreign}),
         ):
-            found = await retriever.search(owner, "fruit apples", file_ids=files, limit=100, mode=mode)
+            scope = None if files is None else Scope.of(owner, files)
+            found = await retriever.search(owner, "fruit apples", scope=scope, limit=100, mode=mode)
             assert {p.file_id for p in found.passages} == expected
 
 
@@ -154,7 +156,7 @@ async def test_only_ready_files_are_found(library: Library, mode: SearchMode) ->
     for status in FileStatus:
         async with library.db.begin() as session:
             await session.execute(update(File).where(File.id == other).values(status=status))
-        found = await library.retriever(TopicEmbedder()).search(owner, "fruit apples", file_ids=None, mode=mode)
+        found = await library.retriever(TopicEmbedder()).search(owner, "fruit apples", scope=None, mode=mode)
         assert {p.file_id for p in found.passages} == ({ready, other} if status is FileStatus.READY else {ready})
 
 
@@ -162,7 +164,7 @@ async def test_a_file_that_is_being_indexed_takes_no_place_from_others(library: 
     owner = await library.user()
     ready = await library.file(owner, TEXTS[2:])
     await library.file(owner, ["fruit"] * 150, FileStatus.INDEXING)
-    found = await library.retriever(TopicEmbedder()).search(owner, "fruit", file_ids=None, mode=SearchMode.DENSE)
+    found = await library.retriever(TopicEmbedder()).search(owner, "fruit", scope=None, mode=SearchMode.DENSE)
     assert [p.file_id for p in found.passages] == [ready, ready]
 
 
@@ -172,16 +174,16 @@ async def test_vectors_without_rows_are_passed_over(library: Library) -> None:
     async with library.db.begin() as session:
         await chunks.delete_file(session, file)
         await chunks.add(session, [library.row(owner, file, 3, TEXTS[3])])
-    found = await library.retriever(TopicEmbedder()).search(owner, "fruit", file_ids=None)
+    found = await library.retriever(TopicEmbedder()).search(owner, "fruit", scope=None)
     assert [p.page_from for p in found.passages] == [4]
 
 
 async def test_nothing_is_embedded_when_there_is_nothing_to_find(library: Library) -> None:
     owner = await library.user()
     embedder = TopicEmbedder()
-    assert (await library.retriever(embedder).search(owner, "fruit", file_ids=None)).passages == []
+    assert (await library.retriever(embedder).search(owner, "fruit", scope=None)).passages == []
     await library.file(owner)
-    assert (await library.retriever(embedder).search(owner, " \n", file_ids=None)).passages == []
+    assert (await library.retriever(embedder).search(owner, " \n", scope=None)).passages == []
     assert embedder.embedded == []
 
 

@@ -98,6 +98,26 @@ async def test_filters_find_all_that_brute_force_finds(store: VectorStore) -> No
                 assert set(places(hits)) == expected
 
 
+async def test_parts_of_files_find_all_that_brute_force_finds(store: VectorStore) -> None:
+    """Few vectors are compared one by one; of many those of the parts; when even these are many, the graph is asked."""
+    for size, first, last in ((300, 40, 180), (EXACT + 200, 40, 180), (EXACT + 200, 20, EXACT + 150)):
+        owner, file, other, vectors = uuid4(), uuid4(), uuid4(), unit(size + 20, size)
+        await store.add(owner, file, range(size), vectors[:size], space=SPACE)
+        await store.add(owner, other, range(20), vectors[size:], space=SPACE)
+        spans = {file: [(3, 5), (first, last)]}
+        allowed = [n for n in range(size) if 3 <= n <= 5 or first <= n <= last]
+        for query in unit(3, 98):
+            for whole in ([], [other]):
+                hits = await store.query(owner, query, whole, 100, space=SPACE, spans=spans)
+                among = [*allowed, *(range(size, size + 20) if whole else ())]
+                best = sorted(among, key=lambda n: -float(vectors[n] @ query))[:100]
+                expected = {(file, n) if n < size else (other, n - size) for n in best}
+                assert set(places(hits)) <= {(file, n) for n in allowed} | {(other, n) for n in range(20)}
+                # A graph may miss a few.
+                assert len(expected & set(places(hits))) >= (100 if last == 180 else 97)
+        assert await store.query(owner, vectors[0], [], 100, space=SPACE, spans={uuid4(): [(0, 9)]}) == []
+
+
 async def test_equal_vectors_do_not_hide_others(store: VectorStore) -> None:
     """In a graph, many equal vectors link to each other alone; a search that enters there finds no way out."""
     owner, file, others = uuid4(), uuid4(), uuid4()

@@ -22,7 +22,7 @@ from app.rag.base import Parser, Urgency, Vectors, VectorStore
 from app.rag.pages import Page, ParseError
 from app.rag.parser import ChildParser
 from app.rag.retriever import Passage, Retriever
-from app.services.blobs import Blobs
+from app.services.blobs import BlobKey, Blobs
 from app.services.documents import Documents
 from app.services.indexing import Index
 from app.services.ingestion import Ingestion
@@ -85,17 +85,19 @@ class ScriptedParser:
         self.reached = asyncio.Event()
         self.gate = asyncio.Event()
         self.waits_at = 0
+        self.scripted: dict[int, Page] = {}  # pages that are more than their text
         self._pages = pages
         self._error = error
 
     async def pages(self, path: Path, media_type: str, first: int) -> AsyncIterator[tuple[Page, int | None]]:
         self.asked_first.append(first)
         try:
-            for number, text in enumerate(self._pages[first - 1 :], first):
+            written = {number: Page(number, text) for number, text in enumerate(self._pages, 1)} | self.scripted
+            for number in range(first, len(written) + 1):
                 if number == self.waits_at:
                     self.reached.set()
                     await self.gate.wait()
-                yield Page(number, text), len(self._pages)
+                yield written[number], len(written)
             if self._error is not None:
                 raise self._error
         finally:
@@ -170,7 +172,7 @@ class Library:
         async def fields() -> UploadFields:
             return UploadFields(conversation_id=conversation_id)
 
-        return await self.documents.upload(owner, name, pieces(data), fields=fields, key=key)
+        return (await self.documents.upload(owner, name, pieces(data), fields=fields, key=key)).file
 
     async def until(self, owner: UUID, file_id: UUID, *statuses: FileStatus) -> File:
         """Wait until the file is so, by default until it is final."""
@@ -199,7 +201,7 @@ class Library:
     async def passages(self, owner: UUID, query: str) -> list[Passage]:
         """What a search by words finds."""
         retriever = Retriever(self.db, embedder=None, vectors=None)
-        return (await retriever.search(owner, query, file_ids=None, limit=100)).passages
+        return (await retriever.search(owner, query, scope=None, limit=100)).passages
 
     async def found(self, owner: UUID, query: str) -> set[UUID]:
         """The files that a search by words finds."""
@@ -262,3 +264,25 @@ async def conversation(library: Library, owner: UUID) -> UUID:
     async with library.db.begin() as session:
         await session.run_sync(conversations.add, id=conversation_id, user_id=owner, title="Talk")
     return conversation_id
+
+
+async def stored(library: Library) -> File:
+    """A file that no job knows of: the test runs its ingestion itself."""
+    owner = await library.user()
+    row = File(
+        id=uuid4(),
+        user_id=owner,
+        name="a.txt",
+        media_type="text/plain",
+        size_bytes=1,
+        sha256="-",
+        status=FileStatus.STORED,
+    )
+    await library.blobs.put(BlobKey(owner, row.id), pieces(b"what the scripted parser does not look at"), max_bytes=99)
+    async with library.db.begin() as session:
+        session.add(row)
+    return row
+
+
+async def look(library: Library, file: File) -> tuple[File, Counts]:
+    return await library.documents.get(file.user_id, file.id), await library.counts(file.user_id, file.id)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from sqlalchemy import select
@@ -16,8 +16,7 @@ from app.db.models import Chunk, File
 from app.db.session import Database
 from app.rag.pages import ParseError
 from app.rag.vectors import ChromaProcess
-from app.services.blobs import BlobKey
-from tests.services.library import Counts, Library, ScriptedParser, WordEmbedder, pieces, prose, running
+from tests.services.library import Counts, Library, ScriptedParser, WordEmbedder, look, prose, running, stored
 
 NOTHING = Counts(0, 0, 0, 0)
 Build = Callable[[ScriptedParser], Library]
@@ -36,28 +35,6 @@ def build(db: Database, tmp_path: Path, chroma: ChromaProcess) -> Build:
         return Library(db, tmp_path, parser=parser, vectors=chroma)
 
     return make
-
-
-async def stored(library: Library) -> File:
-    """A file that no job knows of: the test runs its ingestion itself."""
-    owner = await library.user()
-    row = File(
-        id=uuid4(),
-        user_id=owner,
-        name="a.txt",
-        media_type="text/plain",
-        size_bytes=1,
-        sha256="-",
-        status=FileStatus.STORED,
-    )
-    await library.blobs.put(BlobKey(owner, row.id), pieces(b"what the scripted parser does not look at"), max_bytes=99)
-    async with library.db.begin() as session:
-        session.add(row)
-    return row
-
-
-async def look(library: Library, file: File) -> tuple[File, Counts]:
-    return await library.documents.get(file.user_id, file.id), await library.counts(file.user_id, file.id)
 
 
 async def cut(library: Library, file: File, at: asyncio.Event) -> None:
@@ -251,7 +228,7 @@ async def test_a_file_without_text_is_failed_with_the_way_out(build: Build, text
     assert row.status == FileStatus.FAILED
     assert row.error is not None
     assert row.error["code"] == "no_text"
-    assert "OCR" in str(row.error["message"])
+    assert str(row.error["message"]).startswith("no text found: ")
     assert counts == NOTHING
 
 

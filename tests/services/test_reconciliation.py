@@ -1,5 +1,6 @@
 """What a crash or a fault left undone is found and done: jobs, removals, blobs that no row knows."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -15,6 +16,7 @@ from app.db.session import Database
 from app.rag.vectors import ChromaProcess
 from app.services.blobs import BlobKey
 from app.services.ingestion import job_id
+from app.services.jobs import runtime
 from tests.services.library import Counts, Library, blobs_of, gone, parser_of, pieces, prose, running
 
 TEXT = prose(30).encode()
@@ -106,3 +108,25 @@ async def test_blobs_that_no_row_knows_are_removed_and_others_stay(library: Libr
     await library.reconciliation.sweep(timedelta(0))
     assert await blobs_of(library) == {kept.id}
     assert (await library.documents.get(owner, kept.id)).status == FileStatus.READY
+
+
+async def test_more_files_than_jobs_are_wanted_at_once_wait_in_their_rows(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "MAX_LIVE", 3)
+    monkeypatch.setattr(runtime, "FEW_LIVE", 1)
+    library.embedder.waits_after = 0
+    owner = await library.user()
+    uploaded = [await library.upload(owner, TEXT + b"%d" % n) for n in range(3)]
+    await library.embedder.reached.wait()
+    async with asyncio.timeout(30):
+        while library.jobs.has_room():  # noqa: ASYNC110 - jobs begin in their runtime's thread
+            await asyncio.sleep(0.01)
+    waiting = [await library.upload(owner, TEXT + b"later %d" % n) for n in range(6)]
+    await library.reconciliation.carry_on()
+    states = await library.jobs.states([job_id(file.id, 1) for file in uploaded + waiting])
+    assert set(states) == {job_id(file.id, 1) for file in uploaded}
+    library.reconciliation.start()
+    library.embedder.gate.set()
+    for file in uploaded + waiting:
+        assert (await library.until(owner, file.id)).status == FileStatus.READY

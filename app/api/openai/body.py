@@ -10,7 +10,9 @@ from msgspec import Raw
 from msgspec.json import Decoder
 from starlette.requests import ClientDisconnect
 
+from app.core import tags
 from app.core.errors import ValidationFailed
+from app.crud.scope import Wanted
 from app.schemas import openai as schemas
 from app.schemas.openai import ChatCompletionRequest, ChatMessage
 from app.services.completions import Asked
@@ -103,20 +105,32 @@ def chat(body: bytes) -> tuple[Asked, ChatCompletionRequest]:
         turns=[_turn(number, message) for number, message in enumerate(request.messages)],
         written=decoded(_messages, fields["messages"]),
         options=Options(**given, others=others),
-        use_rag=request.use_rag is not False and (bool(request.use_rag) or request.file_ids is not None),
-        file_ids=request.file_ids,
+        use_rag=request.use_rag is not False and (bool(request.use_rag) or _says_what(request)),
+        wanted=Wanted(request.file_ids, request.collection_ids, _tags(request)),
         store=bool(request.store),
         conversation_id=request.conversation_id,
     )
     return asked, request
 
 
+def _says_what(request: ChatCompletionRequest) -> bool:
+    """Whether it names what to search: then it wants passages, without a word more."""
+    return request.file_ids is not None or bool(request.collection_ids or request.tags)
+
+
+def _tags(request: ChatCompletionRequest) -> tags.Tags | None:
+    if not request.tags:
+        return None
+    try:
+        return tags.normalised(request.tags)
+    except ValidationFailed as error:
+        raise invalid("tags", error.message) from None
+
+
 def _check(request: ChatCompletionRequest, fields: Mapping[str, Raw]) -> None:
     """What one parameter says about another."""
     if "\0" in request.model:
         raise invalid("model", "A NUL character is not allowed in 'model'.")
-    if request.collection_ids:
-        raise invalid("collection_ids", "'collection_ids' cannot be used yet: name files with 'file_ids'.")
     if request.stream_options is not None and not request.stream:
         raise invalid("stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
     if request.top_logprobs and not request.logprobs:

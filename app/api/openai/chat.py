@@ -33,7 +33,8 @@ async def complete(request: Request, user: CurrentUser, completions: Completions
     """Answer a conversation that comes whole with the request, with any configured model: `model` is `source/model`.
 
     Parameters that are not listed are passed on to models that speak this protocol. `use_rag` or `file_ids` answer
-    from your documents; the passages come as `sources` of the message, or of a stream's first delta. `store` keeps
+    from your documents; the passages come as `sources` of the message, or of a stream's first delta, and
+    the checked `citations` as those of the message, or of a stream's last delta. `store` keeps
     question and answer as a conversation, whose id comes as `conversation_id`. Errors of the model have a status until
     the answer has begun; later they are one `error` event.
     """

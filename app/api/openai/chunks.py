@@ -66,8 +66,9 @@ class Chunks:
         return b"".join(out)
 
     def last(self, end: Finished) -> bytes:
-        """Why it ended, then the usage if it was asked for."""
-        choice = b'{},"logprobs":null,"finish_reason":' + encode(end.finish_reason)
+        """Why it ended and its checked citations, then the usage if it was asked for."""
+        delta = encode({"citations": end.citations}) if end.citations else b"{}"
+        choice = delta + b',"logprobs":null,"finish_reason":' + encode(end.finish_reason)
         ours = b',"llama_service":' + encode(figures(end)) + b"}\n\n"
         out = self._delta + choice + self._after[:-3] + ours
         if self._usage:
@@ -108,7 +109,7 @@ class Whole:
             "refusal": None,
             **({"reasoning_content": reasoning} if reasoning else {}),
             **({"tool_calls": calls} if calls else {}),
-            **({} if sources is None else {"sources": sources}),
+            **({} if sources is None else {"sources": sources, "citations": end.citations}),
         }
         choice = {
             "index": 0,

@@ -11,10 +11,10 @@ from app.api.deps import ConversationsDep, CurrentUser, Cursor, Limit
 from app.schemas.base import PageOf, Text
 from app.schemas.conversations import ConversationCreate, ConversationExport, ConversationOut, ConversationPatch
 from app.schemas.messages import MessageOut
-from app.services.conversations import Shown, as_markdown
+from app.services.conversations import Change, Shown, as_markdown
 
 router = APIRouter(prefix="/conversations", tags=["conversations"])
-FIELDS = ("id", "title", "created_at", "updated_at", "active_message_id")
+FIELDS = ("id", "title", "created_at", "updated_at", "active_message_id", "collection_ids")
 
 
 def message_out(shown: Shown) -> MessageOut:
@@ -24,7 +24,8 @@ def message_out(shown: Shown) -> MessageOut:
 @router.post("", status_code=201)
 async def create(body: ConversationCreate, user: CurrentUser, conversations: ConversationsDep) -> ConversationOut:
     """Make an empty conversation, to upload files to. `POST /chat` makes one by itself."""
-    return ConversationOut.model_validate(await conversations.create(user.user_id, title=body.title))
+    made = await conversations.create(user.user_id, title=body.title, collection_ids=body.collection_ids)
+    return ConversationOut.model_validate(made)
 
 
 @router.get("", response_model=PageOf[ConversationOut])
@@ -53,10 +54,9 @@ async def get(conversation_id: UUID, user: CurrentUser, conversations: Conversat
 async def change(
     conversation_id: UUID, body: ConversationPatch, user: CurrentUser, conversations: ConversationsDep
 ) -> ConversationOut:
-    """Rename a conversation, or show another of its branches."""
-    changed = await conversations.change(
-        user.user_id, conversation_id, title=body.title, active_message_id=body.active_message_id
-    )
+    """Rename a conversation, show another of its branches, or choose the collections that its questions search."""
+    change = Change(body.title, body.active_message_id, body.collection_ids)
+    changed = await conversations.change(user.user_id, conversation_id, change)
     return ConversationOut.model_validate(changed)
 
 

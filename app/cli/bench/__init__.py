@@ -17,6 +17,7 @@ from app import __version__
 from app.cli.bench import faults as faults_bench
 from app.cli.bench import gguf as gguf_bench
 from app.cli.bench import ingest as ingest_bench
+from app.cli.bench import kills as kills_bench
 from app.cli.bench import relay as relay_bench
 from app.cli.bench import start as start_bench
 from app.cli.bench import wire as wire_bench
@@ -110,6 +111,15 @@ def faults(
     if unknown := [name for name in chosen if name not in faults_bench.PROVIDERS]:
         raise typer.BadParameter(f"{unknown[0]!r} is none of {', '.join(faults_bench.PROVIDERS)}")
     _show("faults", faults_bench.faults(chosen, _say), json_path)
+
+
+@app.command()
+def kills(
+    number: Annotated[int, typer.Option(help="How often the service is killed.", min=1, max=1000)] = 30,
+    json_path: JsonOption = None,
+) -> None:
+    """Kill the service at random while it reads documents: every file must end ready, whole, nothing of it twice."""
+    _show("kills", kills_bench.kills(number, _say), json_path)
 
 
 @app.command()

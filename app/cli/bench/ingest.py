@@ -159,17 +159,23 @@ async def _measure(
 
 async def ready(service: Service, name: str, content: bytes) -> dict[str, object]:
     """Upload a document and wait for its end, well or not. Raises OSError, or TimeoutError after half an hour."""
+    file = await send(service, name, content)
+    look = service.address.request("GET", f"/api/v1/files/status/{file['id']}")
+    async with asyncio.timeout(DOCUMENT_TIMEOUT_S):
+        while file["status"] not in {"ready", "failed", "cancelled"}:
+            await asyncio.sleep(POLL_S)
+            file = json.loads(await fetch(service.address, look))
+    return file
+
+
+async def send(service: Service, name: str, content: bytes) -> dict[str, object]:
+    """Upload a document. Raises OSError."""
     boundary = secrets.token_hex(16)
     part = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode()
     body = part + content + f"\r\n--{boundary}--\r\n".encode()
     form = f"multipart/form-data; boundary={boundary}"
     head = service.address.head("POST", "/api/v1/files/upload", len(body), content_type=form)
     file: dict[str, object] = json.loads(await fetch(service.address, head + body))
-    look = service.address.request("GET", f"/api/v1/files/status/{file['id']}")
-    async with asyncio.timeout(DOCUMENT_TIMEOUT_S):
-        while file["status"] not in {"ready", "failed", "cancelled"}:
-            await asyncio.sleep(POLL_S)
-            file = json.loads(await fetch(service.address, look))
     return file
 
 

@@ -1,6 +1,7 @@
 """What is measured: a service on a free port, with a data folder that goes away, and its fake model server."""
 
 import ctypes
+import os
 import secrets
 import shlex
 import signal
@@ -10,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -157,6 +158,11 @@ def upstream() -> Iterator[int]:
         yield int(line)
     finally:
         _end(process)
+
+
+def kill(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
 
 
 def split(command: str) -> list[str]:

@@ -8,6 +8,7 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from app.cli.evaluate import tables
+from app.cli.evaluate.citations import citations
 from app.cli.evaluate.golden import run_golden, show_golden
 from app.cli.evaluate.sets import measure_collections, measure_documents
 from app.core.errors import AppError, ValidationFailed
@@ -20,6 +21,9 @@ DatabaseOption = Annotated[
     typer.Option(help="The database to try it on, such as postgresql://...; a temporary SQLite file by default."),
 ]
 app = typer.Typer(no_args_is_help=True)
+
+
+app.command()(citations)
 
 
 @app.callback()

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from app.core.errors import SettingsError, ValidationFailed
+from app.core.tags import page_ranges
 from app.core.yaml_files import YamlFile, read_yaml
 
 YAML: Final = {".yaml", ".yml"}
@@ -21,13 +22,11 @@ Tags = dict[Annotated[str, Field(min_length=1, max_length=64)], Value | list[Val
 
 
 def _ranges(pages: str) -> str:
-    """`3`, `12-40`, `1, 4-6`. Whether the file has these pages is known later."""
-    for part in pages.split(","):
-        found = re.fullmatch(r"\s*(\d{1,9})(?:\s*-\s*(\d{1,9}))?\s*", part)
-        if found is None:
-            raise ValueError(f"{part.strip()!r} is no page or range of pages such as 12-40")
-        if int(found[1]) < 1 or int(found[2] or found[1]) < int(found[1]):
-            raise ValueError(f"{part.strip()!r} is no range: pages count from 1 and go up")
+    """Whether the file has these pages is known later."""
+    try:
+        page_ranges(pages)
+    except ValidationFailed as error:
+        raise ValueError(error.message) from None
     return pages
 
 

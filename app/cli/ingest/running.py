@@ -17,6 +17,7 @@ from app.cli.ingest.report import Outcome, Result, Screen
 from app.cli.ingest.service import File, Service
 from app.core.enums import FileStatus
 from app.core.errors import AppError, Internal
+from app.core.tags import PageTags, of_pages, of_whole_file, placed
 from app.services.object_urls import pieces_of
 
 AT_ONCE: Final = 4
@@ -113,9 +114,8 @@ class Run:
 
     async def _finished(self, document: Document, file: File, outcome: Outcome) -> Outcome:
         """Tags, collection, and the removal of what it takes the place of."""
-        wanted = [(each.pages, _words(each.tags)) for each in document.page_tags]
-        has = [(each["pages"], _words(each["tags"])) for each in file.get("page_tags", [])]
-        if (_words(document.tags), wanted) != (_words(file["tags"]), has):
+        rows = placed(document.tags, [PageTags(each.pages, each.tags) for each in document.page_tags])
+        if (of_whole_file(rows), of_pages(rows)) != (file["tags"], file["page_tags"]):
             await self._service.tag(file["id"], document.tags, document.page_tags)
             outcome = Outcome.TAGGED if outcome is Outcome.UNCHANGED else outcome
         if document.collection is not None:
@@ -137,16 +137,6 @@ class Run:
 def _origin(document: Document) -> str:
     """What the service remembers as the source, so that a changed document takes the place of its former self."""
     return Path(document.source).as_uri() if document.is_local else document.source
-
-
-def _words(tags: object) -> dict[str, list[str]]:
-    """Tags as they are compared: words, in order."""
-    items = tags.items() if isinstance(tags, dict) else ()
-    return {key: sorted(map(_word, value if isinstance(value, list) else [value])) for key, value in items}
-
-
-def _word(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @asynccontextmanager

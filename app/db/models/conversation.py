@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.base import Owned, now
+from app.db.base import Json, Owned, now
 
 
 class Conversation(Owned):
@@ -17,4 +17,5 @@ class Conversation(Owned):
     title: Mapped[str] = mapped_column(String(200))
     title_key: Mapped[str] = mapped_column(Text, default="", server_default="")  # folded, for the search
     active_message_id: Mapped[UUID | None]  # no foreign key: it would close a circle with messages
+    collection_ids: Mapped[list[object]] = mapped_column(Json, default=list, server_default="[]")
     updated_at: Mapped[datetime] = mapped_column(default=now)

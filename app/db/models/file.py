@@ -4,10 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.core import tags
 from app.core.enums import PageState
+from app.core.tags import Placed
 from app.db.base import Base, Json, Owned, now
+from app.db.models.tag import FileTag
 
 
 class File(Owned):
@@ -32,11 +35,27 @@ class File(Owned):
     chunks_total: Mapped[int | None]
     chunks_done: Mapped[int] = mapped_column(default=0)
     error: Mapped[dict[str, object] | None] = mapped_column(Json)
-    tags: Mapped[dict[str, object]] = mapped_column(Json, default=dict)
     fingerprint: Mapped[str | None] = mapped_column(String(200))
     source_url: Mapped[str | None] = mapped_column(String(2000))  # of a web page or another document by its address
     coverage: Mapped[dict[str, object] | None] = mapped_column(Json)  # how many pages were read, empty, failed, and why
     updated_at: Mapped[datetime] = mapped_column(default=now)
+    # Loaded with every file, since every list and every event shows them.
+    tag_rows: Mapped[list[FileTag]] = relationship(
+        lazy="selectin", order_by=FileTag.id, cascade="all, delete-orphan", passive_deletes=True
+    )
+
+    @property
+    def tags(self) -> dict[str, object]:
+        """Of the whole file: {key: value or [values]}."""
+        return tags.of_whole_file(self._placed())
+
+    @property
+    def page_tags(self) -> list[dict[str, object]]:
+        """Of ranges of its pages: [{pages, tags}]."""
+        return tags.of_pages(self._placed())
+
+    def _placed(self) -> list[Placed]:
+        return [Placed(row.key, row.value, row.page_from, row.page_to) for row in self.tag_rows]
 
 
 class FilePage(Base):
@@ -60,6 +79,7 @@ class Chunk(Base):
     __table_args__ = (
         UniqueConstraint("file_id", "ordinal"),
         Index("ix_chunks_user_terms", "user_id", "terms"),  # covers what BM25 needs to know of a library
+        Index("ix_chunks_file_pages", "file_id", "page_from", "page_to", "ordinal"),  # for tags of pages
         {"sqlite_autoincrement": True},
     )
 

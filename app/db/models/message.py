@@ -23,6 +23,7 @@ class Message(Owned):
     model_source: Mapped[str | None] = mapped_column(String(64))
     model: Mapped[str | None] = mapped_column(String(200))
     finish_reason: Mapped[str | None] = mapped_column(String(16))
+    scope: Mapped[dict[str, object] | None] = mapped_column(Json)  # of a question: what its request said to search
     sources: Mapped[list[object]] = mapped_column(Json, default=list)
     citations: Mapped[list[object]] = mapped_column(Json, default=list)
     usage: Mapped[dict[str, object] | None] = mapped_column(Json)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from app.rag.readers.pypdf_pages import PypdfPages
 
 MAX_UNREADABLE = 100  # pages in a row: a damaged file may claim millions
+ADVICE = "cannot be read; save it again in a PDF viewer"
+UNREADABLE = "the page is damaged: neither of two readers can open it"
 LOCKED = {
     pdfium_c.FPDF_ERR_PASSWORD: "the PDF is protected by a password; upload it without one",
     pdfium_c.FPDF_ERR_SECURITY: "the PDF is locked by a certificate or an unknown method; upload it without protection",
@@ -41,8 +43,8 @@ class Pdf:
             page = self._page(path, number, total)
             unreadable = unreadable + 1 if page is None else 0
             if unreadable > MAX_UNREADABLE or unreadable == total:
-                raise ParseError("damaged", f"the PDF is damaged: page {number} and those before it cannot be read")
-            yield page or Page(number, "")
+                raise ParseError("damaged", f"the PDF is damaged: {unreadable} pages up to page {number} {ADVICE}")
+            yield page or Page(number, "", failure=UNREADABLE)
 
     def _open(self, path: Path) -> pdfium.PdfDocument | None:
         """None when PDFium cannot read the file at all."""

@@ -39,7 +39,9 @@ class PypdfPages:
                 "cpu_limit", f"the PDF is damaged, and repairing it took more than {CPU_S:.0f} CPU seconds"
             ) from error
         except DAMAGE as error:
-            raise ParseError("damaged", f"the PDF is damaged and cannot be opened: {error}") from error
+            raise ParseError(
+                "damaged", f"the PDF is damaged and cannot be opened: {error}; save it again in a PDF viewer"
+            ) from error
 
     def text(self, number: int, total: int) -> str | None:
         """The text of page `number`, or None: unreadable, out of time, or the file has not `total` pages here.

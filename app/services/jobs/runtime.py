@@ -23,6 +23,9 @@ BEAT_S = 5
 DEAD_AFTER_S = 20
 STOP_TIMEOUT_S = 10
 FORGET_AFTER = timedelta(days=7)
+# Jobs at once, running or waiting for their turn: what comes on top stays with its rows, which need no memory.
+MAX_LIVE = 64
+FEW_LIVE = 16
 
 R = TypeVar("R")
 Payload = Mapping[str, str]
@@ -49,6 +52,8 @@ class Jobs:
         self._executor_id = f"{replica}:{uuid4().hex[:16]}"
         self._slots = asyncio.Semaphore(concurrency)
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._refused = False
+        self._room = asyncio.Event()
         self._context = Context()
         self._starting: asyncio.Task[DurableJobs] | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -66,6 +71,17 @@ class Jobs:
     async def started(self) -> None:
         """Wait until jobs run, without hurrying them. Raises what kept them from it."""
         await asyncio.shield(self._begun())
+
+    def has_room(self) -> bool:
+        """Whether one more job should be enqueued. Who is told no will be told by `wait_for_room` when to try again."""
+        self._refused = self._refused or len(self._running) >= MAX_LIVE
+        return len(self._running) < MAX_LIVE
+
+    async def wait_for_room(self, timeout_s: float) -> None:
+        """Until somebody was refused and few jobs are left, or so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._room.wait(), timeout_s)
+        self._room.clear()
 
     async def enqueue(self, name: str, job_id: str, payload: Payload) -> None:
         """Start a job, unless one with this id exists, whatever became of it."""
@@ -149,6 +165,9 @@ class Jobs:
                 await self._table.get(name)(self._context, payload)
         finally:
             del self._running[job_id]
+            if self._refused and len(self._running) <= FEW_LIVE:
+                self._refused = False
+                self._room.set()
 
     async def _take_over(self, durable: "DurableJobs") -> None:
         living: Sequence[str] = ()

@@ -1,7 +1,8 @@
 """A resume after the token log has let a run go: the frames are made again from what is stored.
 
 A run's trace holds one number per frame: the characters of answer text it carried, negative for reasoning, SOURCES
-for the list of sources, 0 for every other event. It says what a client that saw frame N already has.
+for the list of sources, CITATION for a checked citation, 0 for every other event. It says what a client that saw frame
+N already has.
 """
 
 import zlib
@@ -12,6 +13,7 @@ from itertools import groupby
 from typing import Final
 
 from app.schemas.chat import (
+    CitationChecked,
     Event,
     ReasoningDelta,
     RunDone,
@@ -24,6 +26,13 @@ from app.schemas.chat import (
 from app.services.streams.base import frame
 
 SOURCES: Final = 1 << 30  # more characters than any frame can carry
+CITATION: Final = SOURCES + 1
+_MARKS: Final = {SourcesFound.kind: SOURCES, CitationChecked.kind: CITATION}
+
+
+def mark(kind: str) -> int:
+    """What stands in the trace for an event that carries no text."""
+    return _MARKS.get(kind, 0)
 
 
 def pack(trace: Sequence[int]) -> bytes:
@@ -55,6 +64,7 @@ class StoredRun:
     reasoning: str
     usage: UsageCounted | None
     end: RunDone | RunFailed
+    citations: Sequence[CitationChecked] = ()
 
 
 def replay(run: StoredRun, after: int) -> bytes:
@@ -66,6 +76,7 @@ def _events(run: StoredRun, after: int) -> Iterator[tuple[int, Event]]:
     trace, total = run.trace, len(run.trace)
     seen = trace[:after]
     text_at, thought_at = written(seen), thought(seen)
+    citations = iter(run.citations[seen.count(CITATION) :])
     if after < 1:
         yield 1, run.started
     for kind, group in groupby(enumerate(trace[after:], after + 1), _kind):
@@ -73,6 +84,8 @@ def _events(run: StoredRun, after: int) -> Iterator[tuple[int, Event]]:
         number, size = pieces[-1][0], abs(sum(piece[1] for piece in pieces))
         if kind is SourcesFound and run.sources is not None:
             yield number, run.sources
+        elif kind is CitationChecked:
+            yield from zip((piece[0] for piece in pieces), citations, strict=False)
         elif kind is TextDelta:
             yield number, TextDelta(run.content[text_at : text_at + size])
             text_at += size
@@ -89,6 +102,6 @@ def _kind(numbered: tuple[int, int]) -> type[Event] | None:
     size = numbered[1]
     if size == 0:
         return None
-    if size == SOURCES:
-        return SourcesFound
+    if size >= SOURCES:
+        return SourcesFound if size == SOURCES else CitationChecked
     return TextDelta if size > 0 else ReasoningDelta

@@ -166,7 +166,8 @@ WRONG: list[tuple[dict[str, object], str]] = [
     ({"file_ids": ["x"]}, "file_ids[0]"),
     ({"file_ids": "x"}, "file_ids"),
     ({"use_rag": "yes"}, "use_rag"),
-    ({"collection_ids": ["00000000-0000-0000-0000-000000000001"]}, "collection_ids"),
+    ({"collection_ids": ["x"]}, "collection_ids[0]"),
+    ({"tags": {"grade": []}}, "tags"),
 ]
 
 

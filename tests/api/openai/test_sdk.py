@@ -119,7 +119,7 @@ def test_the_synchronous_client(chatting: Service, sync_key: str) -> None:
         chunks = list(client.chat.completions.create(model="fake-n5", messages=HI, stream=True))
         assert chunks[-1].choices[0].finish_reason == "stop"
         extra = client.chat.completions.create(model="fake-n2", messages=HI, extra_body={"use_rag": True})
-        assert extra.choices[0].message.model_extra == {"sources": []}
+        assert extra.choices[0].message.model_extra == {"sources": [], "citations": []}
 
 
 @pytest.fixture

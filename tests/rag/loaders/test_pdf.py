@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.enums import PageState
 from app.rag.loaders.pdf import Pdf
 from app.rag.pages import Page, ParseError
 from tests import documents
@@ -71,3 +72,5 @@ def test_one_damaged_page_does_not_lose_the_others(tmp_path: Path) -> None:
     data = text_pdf(["One", "Two", "Three"]).replace(b"/Kids[4 0 R 6 0 R 8 0 R]", b"/Kids[4 0 R 1 0 R 8 0 R]")
     pages = pages_of(tmp_path / "a.pdf", data)
     assert [page.text.strip() for page in pages] == ["One", "", "Three"]
+    assert [page.state for page in pages] == [PageState.READ, PageState.FAILED, PageState.READ]
+    assert pages[1].failure is not None

@@ -4,10 +4,12 @@ import json
 import random
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from app.core.enums import CountedBy, FinishReason, Stage
 from app.schemas.chat import (
+    CitationChecked,
     Event,
     ReasoningDelta,
     RunDone,
@@ -16,6 +18,7 @@ from app.schemas.chat import (
     Source,
     SourcesFound,
     StatusChanged,
+    Stretch,
     TextDelta,
     UsageCounted,
 )
@@ -39,11 +42,16 @@ def sent(rng: random.Random) -> list[Event]:
     events += [StatusChanged(Stage.RETRYING, attempt=2)] * rng.randrange(3)
     for index in range(rng.randrange(12)):
         events.append((TextDelta if rng.random() < 0.7 else ReasoningDelta)(f"{index}é{'x' * rng.randrange(4)} "))
+        events += [cited(index, n) for n in range(rng.choice([0, 0, 1, 2]))]
     if rng.random() < 0.8:
         events += [USAGE, DONE]
     else:
         events.append(RunFailed("upstream_timeout", "silent", retryable=True, request_id="r"))
     return events
+
+
+def cited(index: int, n: int) -> CitationChecked:
+    return CitationChecked(n, True, index, index + 1, None, 0.5, None, None, Stretch(index, index + 1))
 
 
 def size(event: Event) -> int:
@@ -54,6 +62,8 @@ def size(event: Event) -> int:
             return -len(event.text)
         case SourcesFound():
             return replay.SOURCES
+        case CitationChecked():
+            return replay.CITATION
     return 0
 
 
@@ -68,6 +78,7 @@ def stored(events: list[Event]) -> StoredRun:
         reasoning=text(events, ReasoningDelta),
         usage=next((e for e in events if isinstance(e, UsageCounted)), None),
         end=end,
+        citations=[e for e in events if isinstance(e, CitationChecked)],
     )
 
 
@@ -87,6 +98,10 @@ def test_what_was_seen_and_the_replay_make_the_whole(seed: int) -> None:
         for kind in (TextDelta, ReasoningDelta):
             rest = "".join(json.loads(f.data)["text"] for f in frames if f.kind == kind.kind)
             assert text(seen, kind) + rest == text(events, kind)
+        shown = [(f.number, json.loads(f.data)) for f in frames if f.kind == CitationChecked.kind]
+        said = [(n, msgspec.to_builtins(e)) for n, e in enumerate(events, 1) if isinstance(e, CitationChecked)]
+        assert shown == said[len(said) - len(shown) :]
+        assert all(n <= after for n, _ in said[: len(said) - len(shown)])
         for once in ("run", "sources", "usage", "done", "error"):
             count = sum(e.kind == once for e in seen) + sum(f.kind == once for f in frames)
             assert count == sum(e.kind == once for e in events), (once, after)
