@@ -1,6 +1,5 @@
 import type { FileQuery } from '../api/documents';
-import type { FileStatus, StoredFile } from '../api/types';
-import { rowsOf } from './tag-rows';
+import type { FileStatus } from '../api/types';
 
 /** Which files the library shows. */
 export interface FileWish {
@@ -29,6 +28,3 @@ export const isNarrow = ({ name, status, tag }: FileWish): boolean => Boolean(na
 export function queryOf({ name, status, tag }: FileWish): FileQuery {
   return { q: name.trim(), tag, ...(status === 'reindex' ? { needs_reindex: true } : { status }) };
 }
-
-/** A server that does not filter by tags answers with all files: what was asked for is still what is shown. */
-export const hasTag = (file: StoredFile, tag: string): boolean => !tag || rowsOf(file).some(({ key, value }) => `${key}:${value}` === tag);
