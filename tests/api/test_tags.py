@@ -61,7 +61,7 @@ async def test_the_list_of_files_is_narrowed_by_tags(person: Person, file_id: st
 
 
 async def test_every_surface_finds_only_passages_with_the_tags(person: Person, file_id: str) -> None:
-    other = await person.ready(text_pdf(PAGES), name="other.pdf", tags='{"subject": "art"}')
+    other = await person.ready(text_pdf([*PAGES, "More."]), name="other.pdf", tags='{"subject": "art"}')
     for tags, expected in (
         ({"grade": ["5"]}, {2, 3}),
         ({"grade": 5}, {2, 3}),
