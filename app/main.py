@@ -28,8 +28,6 @@ from app.db.session import Database
 from app.observability import logging, metrics
 from app.observability.middleware import Observed
 from app.observability.readiness import Readiness
-from app.rag.embedders.minilm import MiniLM
-from app.rag.embedders.provider import ProviderEmbedder
 from app.rag.parser import ChildParser, OcrLimits
 from app.rag.retriever import Retriever
 from app.rag.vectors import ChromaProcess
@@ -38,6 +36,7 @@ from app.services.blobs import Blobs
 from app.services.chat import ChatService
 from app.services.completions import Completions
 from app.services.conversations import Conversations
+from app.services.doctoring import Doctor
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.fetching import build_fetcher
@@ -45,22 +44,25 @@ from app.services.first_admin import ensure_first_admin
 from app.services.generation import Tools
 from app.services.golden import Golden
 from app.services.housekeeping import Housekeeping
+from app.services.index_status import IndexStatus
 from app.services.indexing import Index
 from app.services.ingestion import Ingestion
-from app.services.jobs import Context, Jobs
+from app.services.jobs import Context, Jobs, jobs_url
 from app.services.keys import Keys
 from app.services.llm.configured import build_pool, pullers
-from app.services.llm.embedders import build_embedder
+from app.services.llm.embedders import Embedders
 from app.services.llm.local import NAME as LOCAL
 from app.services.llm.local import load_at_start
 from app.services.llm.pool import Pool
 from app.services.llm.store.folder import ModelFolder
 from app.services.llm.store.offer import Offers
 from app.services.llm.store.store import Store
+from app.services.mending import Stores
 from app.services.models import Models
 from app.services.ports import Ports
 from app.services.progress import FileProgress
 from app.services.pulls import Pulls
+from app.services.rebuilding import Rebuilding
 from app.services.reconciliation import Reconciliation
 from app.services.spending import Spending
 from app.services.stored_completions import StoredCompletions
@@ -80,7 +82,6 @@ class Closable(Protocol):
 
 
 C = TypeVar("C", bound=Closable)
-Either = MiniLM | ProviderEmbedder
 ALLOWED_HEADERS: Final = (
     *("Authorization", "X-API-Key", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"),
 )
@@ -149,11 +150,13 @@ class Library:
     log: Journal
     models: ModelFolder
     pool: Pool
-    minilm: MiniLM | None
+    embedders: Embedders
     index: Index
     retriever: Retriever
     events: UserEvents
     documents: Documents
+    rebuilding: Rebuilding
+    doctor: Doctor
     readiness: Readiness
 
     @property
@@ -167,11 +170,12 @@ async def start_library(stack: AsyncExitStack, settings: Settings, folder: Path)
     models = ModelFolder(settings.model_files, folder)
     pool = kept(stack, build_pool(settings, models))
     vectors = kept(stack, ChromaProcess(settings.storage.vectors_dir, prefix=settings.storage.collection_name))
-    minilm, embedder = embedders(stack, settings, pool)
-    index = Index(embedder, embedder, vectors, patience_s=settings.documents.embedding_wait_s)
+    known = kept(stack, Embedders(settings.llm, pool))
+    index = await start_index(settings, db, known, vectors)
     events, blobs = UserEvents(), Blobs(folder / "files")
-    jobs = Jobs(jobs_url(settings), db=db, replica=data_folder.replica_name(folder), alone=db.is_sqlite)
-    documents = await start_documents(stack, settings, (db, blobs, jobs), index, FileProgress(events))
+    jobs = Jobs(jobs_url(settings.storage), db=db, replica=data_folder.replica_name(folder), alone=db.is_sqlite)
+    stores = Stores(db, blobs, vectors, index, settings.documents)
+    documents, rebuilding = await start_documents(stack, settings, stores, jobs, events)
     return Library(
         settings=settings,
         folder=folder,
@@ -179,11 +183,13 @@ async def start_library(stack: AsyncExitStack, settings: Settings, folder: Path)
         log=log,
         models=models,
         pool=pool,
-        minilm=minilm,
+        embedders=known,
         index=index,
-        retriever=Retriever(db, embedder=embedder, vectors=vectors),
+        retriever=Retriever(db, embedder=known.chosen, vectors=vectors, embedder_of=index.embedder_of),
         events=events,
         documents=documents,
+        rebuilding=rebuilding,
+        doctor=Doctor.in_service(stores, jobs, documents, rebuilding),
         readiness=Readiness(Ports(db, vectors, log, jobs, blobs, index, pool).checks()),
     )
 
@@ -212,7 +218,7 @@ async def start_answering(stack: AsyncExitStack, library: Library) -> State:
         chat=chat,
         completions=completions,
         stored_completions=StoredCompletions(db, pool, chat),
-        embeddings=TextEmbeddings(pool, library.minilm, record=Spending(db)),
+        embeddings=TextEmbeddings(pool, library.embedders.minilm, record=Spending(db)),
         documents=library.documents,
         fetcher=build_fetcher(settings.documents),
         golden=Golden(db, library.retriever, library.index.embedder),
@@ -220,6 +226,8 @@ async def start_answering(stack: AsyncExitStack, library: Library) -> State:
         pulls=kept(stack, Pulls(store, events, others=pullers(pool))),
         offers=Offers(store, needed=lambda: not pool.default.capabilities.generates),
         models=Models(pool),
+        rebuilding=library.rebuilding,
+        doctor=library.doctor,
         events=events,
         readiness=library.readiness,
     )
@@ -231,11 +239,12 @@ def kept(stack: AsyncExitStack, thing: C) -> C:
     return thing
 
 
-def embedders(stack: AsyncExitStack, settings: Settings, pool: Pool) -> tuple[MiniLM | None, Either | None]:
-    """The built-in one, if it is installed, and the one that embeds documents: as set, else the built-in one."""
-    minilm = kept(stack, MiniLM()) if MiniLM.available() else None
-    chosen = build_embedder(settings.llm, pool)
-    return minilm, kept(stack, chosen) if chosen else minilm
+async def start_index(settings: Settings, db: Database, known: Embedders, vectors: ChromaProcess) -> Index:
+    """What is indexed, by the settings' embedder or by an earlier one."""
+    chosen, patience_s = known.chosen, settings.documents.embedding_wait_s
+    index = Index(chosen, chosen, vectors, patience_s, recipe=known.recipe, former=known.former)
+    await index.prepare(db)
+    return index
 
 
 def beside(stack: AsyncExitStack, *work: Coroutine[None, None, None]) -> None:
@@ -244,22 +253,16 @@ def beside(stack: AsyncExitStack, *work: Coroutine[None, None, None]) -> None:
         stack.callback(asyncio.create_task(each).cancel)
 
 
-def jobs_url(settings: Settings) -> str:
-    """Where the jobs' own tables are: a file of their own beside SQLite rows, else the rows' PostgreSQL."""
-    url = settings.storage.rows_url
-    return f"sqlite:///{settings.storage.data_dir / 'jobs.db'}" if url.startswith("sqlite") else url
-
-
 async def start_documents(
     stack: AsyncExitStack,
     settings: Settings,
-    stores: tuple[Database, Blobs, Jobs],
-    index: Index,
-    progress: FileProgress,
-) -> Documents:
+    stores: Stores,
+    jobs: Jobs,
+    events: UserEvents,
+) -> tuple[Documents, Rebuilding]:
     """Files, their ingestion and its jobs. The jobs' runtime is imported and launched behind the first answers."""
-    db, blobs, jobs = stores
-    limits = settings.documents
+    db, blobs, index = stores.db, stores.blobs, stores.index
+    limits, progress = settings.documents, FileProgress(events)
     ocr = OcrLimits(limits.ocr_languages, limits.ocr_page_s, limits.ocr_total_s)
     cpu_s, memory_mb = limits.parse_cpu_s, limits.parse_memory_mb
     parser = ChildParser(cpu_s=cpu_s, memory_mb=memory_mb, wall_s=limits.parse_wall_s, ocr=ocr)
@@ -274,12 +277,15 @@ async def start_documents(
         limits=Limits(max_bytes=limits.max_filesize_mb << 20, quota_bytes=quota_mb and quota_mb << 20),
     )
     reconciliation = Reconciliation(db=db, blobs=blobs, jobs=jobs, documents=documents, ingestion=ingestion)
-    await jobs.start(Context(ingestion))
+    status = IndexStatus(db, index, events, limits)
+    rebuilding = Rebuilding(db=db, index=index, stored=stores.stored, jobs=jobs, status=status)
+    await jobs.start(Context(ingestion, rebuilding))
     kept(stack, jobs)
     kept(stack, documents)
-    reconciliation.start()
-    kept(stack, reconciliation)
-    return documents
+    for begun in (reconciliation, rebuilding):
+        begun.start()
+        kept(stack, begun)
+    return documents, rebuilding
 
 
 def from_environment() -> FastAPI:

@@ -45,6 +45,7 @@ ROOTS = {
     "app/services/jobs/runtime.py": "the root of the sweep: the next one does it again",
     "app/services/keys.py": "the root of the note of when keys were used: the next minute's use notes it again",
     "app/services/pulls.py": "the root of a pull: it fails and says so, the others go on",
+    "app/services/rebuilding.py": "the root of a rebuild: the index's row says why it failed, the old one is searched",
     "app/services/reconciliation.py": "the root of the reconciliation: the next one does it again",
 }
 

@@ -21,6 +21,7 @@ from app.services.chat import ChatService
 from app.services.collections import Collections
 from app.services.completions import Completions
 from app.services.conversations import Conversations
+from app.services.doctoring import Doctor
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.fetching import Fetcher
@@ -29,6 +30,7 @@ from app.services.keys import KEY_PREFIX, Keys
 from app.services.llm.store.offer import Offers
 from app.services.models import Models
 from app.services.pulls import Pulls
+from app.services.rebuilding import Rebuilding
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
 from app.services.tags import FileTags
@@ -72,6 +74,8 @@ UsageDep = Annotated[UsageFigures, Depends(FromState("usage"))]
 PullsDep = Annotated[Pulls, Depends(FromState("pulls"))]
 ModelsDep = Annotated[Models, Depends(FromState("models"))]
 OffersDep = Annotated[Offers, Depends(FromState("offers"))]
+DoctorDep = Annotated[Doctor, Depends(FromState("doctor"))]
+RebuildingDep = Annotated[Rebuilding, Depends(FromState("rebuilding"))]
 EventsDep = Annotated[UserEvents, Depends(FromState("events"))]
 
 

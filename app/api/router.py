@@ -14,6 +14,7 @@ from app.api.v1 import (
     events,
     files,
     golden,
+    index,
     models,
     search,
     stats,
@@ -34,6 +35,6 @@ ERRORS: Final[dict[int | str, dict[str, Any]]] = {
 def include(app: FastAPI) -> None:
     """The most asked first, and no router inside another: each level is matched again for every request."""
     often = (chat, conversations, files, search, events, models, stats)
-    for module in (*often, collections, tags, golden, api_keys, auth):
+    for module in (*often, collections, tags, golden, index, api_keys, auth):
         app.include_router(module.router, prefix=PREFIX, responses=ERRORS)
     openai.include(app)

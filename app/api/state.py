@@ -10,6 +10,7 @@ from app.services.accounts import Accounts
 from app.services.chat import ChatService
 from app.services.completions import Completions
 from app.services.conversations import Conversations
+from app.services.doctoring import Doctor
 from app.services.documents import Documents
 from app.services.embeddings import TextEmbeddings
 from app.services.fetching import Fetcher
@@ -18,6 +19,7 @@ from app.services.keys import Keys
 from app.services.llm.store.offer import Offers
 from app.services.models import Models
 from app.services.pulls import Pulls
+from app.services.rebuilding import Rebuilding
 from app.services.stored_completions import StoredCompletions
 from app.services.streams.events import UserEvents
 from app.services.usage import UsageFigures
@@ -43,5 +45,7 @@ class State(TypedDict):
     pulls: Pulls
     offers: Offers
     models: Models
+    rebuilding: Rebuilding
+    doctor: Doctor
     events: UserEvents
     readiness: Readiness

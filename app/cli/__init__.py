@@ -19,6 +19,7 @@ COMMANDS: Registry[Callable[..., None] | typer.Typer] = Registry(
         "models": "app.cli.models:app",
         "admin": "app.cli.admin:app",
         "bench": "app.cli.bench:app",
+        "doctor": "app.cli.doctor:doctor",
         "eval": "app.cli.evaluate:app",
     },
 )

@@ -86,6 +86,16 @@ class PageState(StrEnum):
     FAILED = "failed"
 
 
+class IndexState(StrEnum):
+    """`current` is searched. `retired` was, and `failed` and `cancelled` never were; they are removed some time."""
+
+    CURRENT = "current"
+    BUILDING = "building"
+    RETIRED = "retired"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 class SearchMode(StrEnum):
     HYBRID = "hybrid"
     DENSE = "dense"

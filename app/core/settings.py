@@ -122,6 +122,7 @@ class DocumentSettings(Group):
     )
     ocr_page_s: Seconds = Field(60, description="seconds that recognising the text of one page may take")
     ocr_total_s: Seconds = Field(900, description="seconds that recognising the text of one file may take")
+    reindex: Literal["auto", "manual"] = Field("auto", description="auto or manual")
 
     @model_validator(mode="after")
     def _overlap_fits(self) -> Self:

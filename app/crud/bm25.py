@@ -7,6 +7,7 @@ from uuid import UUID
 
 Place = tuple[UUID, int]  # of a chunk: its file and ordinal
 Scored = tuple[Place, float]
+Library = tuple[UUID, int]  # an owner, and the generation of the chunks that are searched
 K1: Final = 1.2
 B: Final = 0.75
 

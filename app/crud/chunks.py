@@ -19,12 +19,12 @@ from app.core.enums import FileStatus
 from app.core.passages import spoken
 from app.crud import bm25, chunks_bm25, chunks_fts5
 from app.crud import tags as tag_rows
-from app.crud.bm25 import Place, Scored
+from app.crud.bm25 import Library, Place, Scored
 from app.crud.files import embedder_of
 from app.crud.scope import Part, Reach, Scope
 from app.crud.sharing import FILES, READABLE_FILE, among
 from app.crud.terms import analyse, query_terms
-from app.db.models import Chunk, File, FilePage
+from app.db.models import Chunk, File, FilePage, IndexedFile
 
 COLUMNS = [column.key for column in Chunk.__table__.columns if column.key not in {"id", "terms"}]
 
@@ -57,9 +57,11 @@ class Searchable:
 class TextIndex(Protocol):
     """What chunks_fts5 and chunks_bm25 both are."""
 
-    async def add(self, session: AsyncSession, owner: UUID, terms: Mapping[int, Sequence[str]]) -> None: ...
+    async def add(
+        self, session: AsyncSession, owner: UUID, terms: Mapping[int, Sequence[str]], *, generation: int
+    ) -> None: ...
 
-    def document_frequencies(self, session: Session, owner: UUID, terms: Sequence[str]) -> dict[str, int]: ...
+    def document_frequencies(self, session: Session, library: Library, terms: Sequence[str]) -> dict[str, int]: ...
 
     def search(
         self,
@@ -67,27 +69,33 @@ class TextIndex(Protocol):
         reach: Reach,
         weights: Mapping[str, float],
         *,
+        generation: int,
         mean_terms: float,
         limit: int,
     ) -> list[Scored]: ...
 
-    async def count(self, session: AsyncSession, file_id: UUID) -> int: ...
+    async def count(self, session: AsyncSession, file_id: UUID, generation: int | None) -> int: ...
 
     async def purge(self, session: AsyncSession) -> None: ...
 
 
 async def add(session: AsyncSession, rows: Sequence[Chunk]) -> None:
-    """Store chunks of one owner and index their words. Sets `terms`. A chunk that is already there stays as it is."""
+    """Store chunks of one owner and generation and index their words. Sets `terms`. What is there stays as it is."""
     if not rows:
         return
     terms = await asyncio.to_thread(lambda: [analyse(spoken(row.context or "", row.text)) for row in rows])
     values = [
-        {**{key: getattr(row, key) for key in COLUMNS}, "context": row.context or "", "terms": len(words)}
+        {
+            **{key: getattr(row, key) for key in COLUMNS},
+            "context": row.context or "",
+            "generation": row.generation or 0,
+            "terms": len(words),
+        }
         for row, words in zip(rows, terms, strict=True)
     ]
     new = sqlite.insert(Chunk) if _is_sqlite(session) else postgresql.insert(Chunk)
     stored = await session.execute(
-        new.on_conflict_do_nothing(index_elements=["file_id", "ordinal"]).returning(
+        new.on_conflict_do_nothing(index_elements=["file_id", "generation", "ordinal"]).returning(
             Chunk.id, Chunk.file_id, Chunk.ordinal
         ),
         values,
@@ -95,26 +103,50 @@ async def add(session: AsyncSession, rows: Sequence[Chunk]) -> None:
     words_at = {(row.file_id, row.ordinal): words for row, words in zip(rows, terms, strict=True)}
     added = {chunk: words_at[file_id, ordinal] for chunk, file_id, ordinal in stored}
     if added:
-        await _index(session).add(session, rows[0].user_id, added)
+        await _index(session).add(session, rows[0].user_id, added, generation=rows[0].generation or 0)
 
 
-async def delete_file(session: AsyncSession, file_id: UUID) -> None:
-    """Remove all chunks of a file from rows and index. Idempotent."""
-    done = await session.execute(delete(Chunk).where(Chunk.file_id == file_id))
+async def delete_file(session: AsyncSession, file_id: UUID, generation: int | None = None) -> None:
+    """Remove all chunks of a file from rows and index, or those of one generation. Idempotent."""
+    chosen, built = delete(Chunk).where(Chunk.file_id == file_id), delete(IndexedFile)
+    if generation is not None:
+        chosen, built = chosen.where(Chunk.generation == generation), built.where(IndexedFile.index_id == generation)
+    await session.execute(built.where(IndexedFile.file_id == file_id))
+    done = await session.execute(chosen)
     if cast(CursorResult[Any], done).rowcount:
-        await _index(session).purge(session)
+        await purge(session)
 
 
-async def count(session: AsyncSession, file_id: UUID) -> int:
-    return int(await session.scalar(select(func.count()).where(Chunk.file_id == file_id)) or 0)
+async def delete_chunks(session: AsyncSession, file_id: UUID, generation: int) -> None:
+    """Those of one generation, but not the note of how far the file is in it."""
+    done = await session.execute(delete(Chunk).where(Chunk.file_id == file_id, Chunk.generation == generation))
+    if cast(CursorResult[Any], done).rowcount:
+        await purge(session)
 
 
-async def indexed_count(session: AsyncSession, file_id: UUID) -> int:
+async def of_file(session: AsyncSession, file_id: UUID, generation: int) -> list[Chunk]:
+    """A file's chunks in their order."""
+    mine = select(Chunk).where(Chunk.file_id == file_id, Chunk.generation == generation)
+    return list(await session.scalars(mine.order_by(Chunk.ordinal)))
+
+
+async def purge(session: AsyncSession) -> None:
+    """Leave nothing in the index of chunks that were deleted."""
+    await _index(session).purge(session)
+
+
+async def count(session: AsyncSession, file_id: UUID, generation: int | None = None) -> int:
+    """`generation` None: in all indexes."""
+    mine = select(func.count()).where(Chunk.file_id == file_id)
+    return int(await session.scalar(mine if generation is None else mine.where(Chunk.generation == generation)) or 0)
+
+
+async def indexed_count(session: AsyncSession, file_id: UUID, generation: int | None = None) -> int:
     """How many chunks of the file the text index has."""
-    return await _index(session).count(session, file_id)
+    return await _index(session).count(session, file_id, generation)
 
 
-def search_text(session: Session, reach: Reach, query: str, limit: int) -> list[Scored]:
+def search_text(session: Session, reach: Reach, query: str, limit: int, *, generation: int = 0) -> list[Scored]:
     """Chunks of one owner's ready files with their BM25 scores, best first.
 
     A chunk with any of the query's terms is found. Frequencies are those of the owner's own library.
@@ -122,21 +154,27 @@ def search_text(session: Session, reach: Reach, query: str, limit: int) -> list[
     terms = query_terms(query)
     if not terms:
         return []
-    total = session.execute(select(func.count(), func.avg(Chunk.terms)).where(Chunk.user_id == reach.owner)).one()
-    frequencies = _index(session).document_frequencies(session, reach.owner, list(terms)) if total[0] else {}
+    whole = select(func.count(), func.avg(Chunk.terms))
+    total = session.execute(whole.where(Chunk.user_id == reach.owner, Chunk.generation == generation)).one()
+    library = (reach.owner, generation)
+    frequencies = _index(session).document_frequencies(session, library, list(terms)) if total[0] else {}
     if not frequencies:
         return []
     weights = bm25.weights(terms, frequencies, total[0])
-    return _index(session).search(session, reach, weights, mean_terms=float(total[1]), limit=limit)
+    mean = float(total[1])
+    return _index(session).search(session, reach, weights, generation=generation, mean_terms=mean, limit=limit)
 
 
-def by_places(session: Session, reader: UUID, places: Sequence[Place]) -> list[Located]:
+def by_places(session: Session, reader: UUID, places: Sequence[Place], *, generation: int = 0) -> list[Located]:
     """Those chunks that belong to a ready file which the reader may read at this moment, in no order."""
     ordinals: dict[UUID, list[int]] = {}
     for file_id, ordinal in places:
         ordinals.setdefault(file_id, []).append(ordinal)
     # One condition for each file, and the reader asked of the file: for anything else SQLite reads the whole library.
-    at = [and_(Chunk.file_id == file_id, Chunk.ordinal.in_(numbers)) for file_id, numbers in ordinals.items()]
+    at = [
+        and_(Chunk.file_id == file_id, Chunk.generation == generation, Chunk.ordinal.in_(numbers))
+        for file_id, numbers in ordinals.items()
+    ]
     rows = session.execute(
         select(
             Chunk.file_id,
@@ -158,7 +196,9 @@ def by_places(session: Session, reader: UUID, places: Sequence[Place]) -> list[L
     return [Located(*cast(Sequence[Any], row)) for row in rows]
 
 
-def searchable(session: Session, reader: UUID, scope: Scope | None, space: str | None = None) -> Searchable:
+def searchable(
+    session: Session, reader: UUID, scope: Scope | None, space: str | None = None, generation: int = 0
+) -> Searchable:
     """What of the scope (None: of all the reader's own files) is ready and may be read at this moment.
 
     Also how many of these files have no vectors of `space`.
@@ -171,7 +211,7 @@ def searchable(session: Session, reader: UUID, scope: Scope | None, space: str |
         ready = [row for row in rows if row.status == FileStatus.READY and (wanted is None or row.id in wanted)]
         ids = [row.id for row in ready]
         tags = {} if scope is None else scope.tags
-        spans = tag_rows.spans(session, ids, tags)
+        spans = tag_rows.spans(session, ids, tags, generation=generation)
         is_all = part.owner == reader and len(ready) == len(rows) and not spans
         whole = None if is_all else [file_id for file_id in ids if file_id not in spans]
         if ids:

@@ -9,18 +9,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from app.crud import bm25
-from app.crud.bm25 import Scored
+from app.crud.bm25 import Library, Scored
 from app.crud.scope import Reach
 
 ADD = text("""
-    INSERT INTO postings (chunk_id, term, user_id, frequency)
-    SELECT chunk_id, term, CAST(:owner AS uuid), frequency
+    INSERT INTO postings (chunk_id, term, user_id, generation, frequency)
+    SELECT chunk_id, term, CAST(:owner AS uuid), CAST(:generation AS int), frequency
     FROM unnest(CAST(:chunks AS int[]), CAST(:terms AS text[]), CAST(:frequencies AS int[]))
         AS new (chunk_id, term, frequency)
 """)
 FREQUENCIES = text("""
     SELECT term, count(*) AS chunks FROM postings
-    WHERE user_id = CAST(:owner AS uuid) AND term = ANY(CAST(:terms AS text[])) GROUP BY term
+    WHERE user_id = CAST(:owner AS uuid) AND generation = CAST(:generation AS int)
+        AND term = ANY(CAST(:terms AS text[])) GROUP BY term
 """)
 # The order of the steps is forced, as the planner does not know new rows and then reads all postings for each chunk:
 # MATERIALIZED takes the terms' postings first, OFFSET 0 looks up each one's chunk by its key.
@@ -29,7 +30,8 @@ SEARCH = text("""
         SELECT postings.chunk_id, postings.frequency, asked.weight
         FROM unnest(CAST(:terms AS text[]), CAST(:weights AS float8[])) AS asked (term, weight)
             JOIN postings ON postings.term = asked.term
-        WHERE postings.user_id = CAST(:owner AS uuid) AND postings.term = ANY(CAST(:terms AS text[]))
+        WHERE postings.user_id = CAST(:owner AS uuid) AND postings.generation = CAST(:generation AS int)
+            AND postings.term = ANY(CAST(:terms AS text[]))
     ), spanned AS MATERIALIZED (
         SELECT chunks.id
         FROM unnest(CAST(:in_files AS uuid[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
@@ -58,20 +60,22 @@ SEARCH = text("""
 # Not every chunk has a posting (one of stop words alone has none), but every chunk knows how many terms it has.
 COUNT = text("""
     SELECT count(*) FROM chunks WHERE chunks.file_id = CAST(:file AS uuid)
+        AND (CAST(:generation AS int) IS NULL OR chunks.generation = CAST(:generation AS int))
         AND chunks.terms = (SELECT coalesce(sum(frequency), 0) FROM postings WHERE postings.chunk_id = chunks.id)
 """)
 
 
-async def add(session: AsyncSession, owner: UUID, terms: Mapping[int, Sequence[str]]) -> None:
+async def add(session: AsyncSession, owner: UUID, terms: Mapping[int, Sequence[str]], *, generation: int) -> None:
     """Index the terms of these chunks, by chunk id."""
     rows = [(chunk, term, times) for chunk, words in terms.items() for term, times in Counter(words).items()]
     values = {"chunks": [r[0] for r in rows], "terms": [r[1] for r in rows], "frequencies": [r[2] for r in rows]}
-    await session.execute(ADD, {"owner": owner, **values})
+    await session.execute(ADD, {"owner": owner, "generation": generation, **values})
 
 
-def document_frequencies(session: Session, owner: UUID, terms: Sequence[str]) -> dict[str, int]:
+def document_frequencies(session: Session, library: Library, terms: Sequence[str]) -> dict[str, int]:
     """How many of the owner's chunks have each term; a term that none has is left out."""
-    rows = session.execute(FREQUENCIES, {"owner": owner, "terms": list(terms)})
+    owner, generation = library
+    rows = session.execute(FREQUENCIES, {"owner": owner, "generation": generation, "terms": list(terms)})
     return {row.term: row.chunks for row in rows}
 
 
@@ -80,6 +84,7 @@ def search(
     reach: Reach,
     weights: Mapping[str, float],
     *,
+    generation: int,
     mean_terms: float,
     limit: int,
 ) -> list[Scored]:
@@ -93,6 +98,7 @@ def search(
         "firsts": [first for _, first, _ in spans],
         "lasts": [last for _, _, last in spans],
         "owner": reach.owner,
+        "generation": generation,
         "mean_terms": mean_terms,
         "k1": bm25.K1,
         "b": bm25.B,
@@ -101,9 +107,9 @@ def search(
     return [((file, ordinal), score) for file, ordinal, score in session.execute(SEARCH, values)]
 
 
-async def count(session: AsyncSession, file_id: UUID) -> int:
+async def count(session: AsyncSession, file_id: UUID, generation: int | None) -> int:
     """How many of the file's chunks have all their terms in the index."""
-    return int((await session.execute(COUNT, {"file": file_id})).scalar_one())
+    return int((await session.execute(COUNT, {"file": file_id, "generation": generation})).scalar_one())
 
 
 async def purge(session: AsyncSession) -> None:

@@ -1,11 +1,12 @@
 """The text index on SQLite: FTS5 as a compact store of postings (a table of them would take six times the space).
 
-Every term is indexed with its owner's mark before it, so that a search reads the postings of one owner alone, and no
-score depends on what others have uploaded, as the score of FTS5's own bm25() would.
+Every term is indexed with a mark of its owner and generation before it, so that a search reads the postings of one
+library alone, and no score depends on what others have uploaded, as the score of FTS5's own bm25() would.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from uuid import UUID
 
 from sqlalchemy import text
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from app.crud import bm25
-from app.crud.bm25 import Scored
+from app.crud.bm25 import Library, Scored
 from app.crud.scope import Reach
 
 MARK_CHARS = 8
@@ -42,7 +43,7 @@ SEARCH = text("""
         weight * frequency * (:k1 + 1) / (frequency + :k1 * (1 - :b + :b * chunks.terms / :mean_terms))
     ) AS score
     FROM hits CROSS JOIN chunks ON chunks.id = hits.id CROSS JOIN files ON files.id = chunks.file_id
-    WHERE chunks.user_id = :owner AND files.status = 'ready'
+    WHERE chunks.user_id = :owner AND chunks.generation = :generation AND files.status = 'ready'
         AND (
             NOT :is_wide OR :files IS NULL OR chunks.file_id IN (SELECT value FROM json_each(:files)) OR chunks.id IN (
                 SELECT spanned.id FROM json_each(:spans) AS spans CROSS JOIN chunks AS spanned
@@ -52,22 +53,25 @@ SEARCH = text("""
         )
     GROUP BY chunks.id ORDER BY score DESC, chunks.id LIMIT :limit
 """)
-COUNT = text("SELECT count(*) FROM chunks JOIN chunks_fts ON chunks_fts.rowid = chunks.id WHERE chunks.file_id = :file")
+COUNT = text(
+    "SELECT count(*) FROM chunks JOIN chunks_fts ON chunks_fts.rowid = chunks.id "
+    "WHERE chunks.file_id = :file AND (:generation IS NULL OR chunks.generation = :generation)"
+)
 # A deleted row's terms stay in older segments until these are merged. 5 microseconds for each chunk in the index.
 PURGE = text("INSERT INTO chunks_fts (chunks_fts) VALUES ('optimize')")
 
 
-async def add(session: AsyncSession, owner: UUID, terms: Mapping[int, Sequence[str]]) -> None:
+async def add(session: AsyncSession, owner: UUID, terms: Mapping[int, Sequence[str]], *, generation: int) -> None:
     """Index the terms of these chunks, by chunk id."""
-    mark = _mark(owner)
-    rows = [{"id": chunk, "words": " ".join(mark + term for term in words)} for chunk, words in terms.items()]
+    before = mark((owner, generation))
+    rows = [{"id": chunk, "words": " ".join(before + term for term in words)} for chunk, words in terms.items()]
     await session.execute(ADD, rows)
 
 
-def document_frequencies(session: Session, owner: UUID, terms: Sequence[str]) -> dict[str, int]:
+def document_frequencies(session: Session, library: Library, terms: Sequence[str]) -> dict[str, int]:
     """How many of the owner's chunks have each term; a term that none has is left out."""
-    mark = _mark(owner)
-    rows = session.execute(FREQUENCIES, {"terms": json.dumps([mark + term for term in terms])})
+    before = mark(library)
+    rows = session.execute(FREQUENCIES, {"terms": json.dumps([before + term for term in terms])})
     return {term[MARK_CHARS:]: count for term, count in rows}
 
 
@@ -76,18 +80,20 @@ def search(
     reach: Reach,
     weights: Mapping[str, float],
     *,
+    generation: int,
     mean_terms: float,
     limit: int,
 ) -> list[Scored]:
     """Chunks of ready files with their scores, best first."""
-    mark = _mark(reach.owner)
+    before = mark((reach.owner, generation))
     spans = [[file_id.hex, first, last] for file_id, found in reach.spans.items() for first, last in found]
     values = {
-        "weights": json.dumps({mark + term: weight for term, weight in weights.items()}),
+        "weights": json.dumps({before + term: weight for term, weight in weights.items()}),
         "files": None if reach.file_ids is None else json.dumps([file_id.hex for file_id in reach.file_ids]),
         "spans": json.dumps(spans),
         "is_wide": reach.file_ids is None or len(reach.file_ids) + len(reach.spans) > NARROW_FILES,
         "owner": reach.owner.hex,
+        "generation": generation,
         "mean_terms": mean_terms,
         "k1": bm25.K1,
         "b": bm25.B,
@@ -96,9 +102,9 @@ def search(
     return [((UUID(file), ordinal), score) for file, ordinal, score in session.execute(SEARCH, values)]
 
 
-async def count(session: AsyncSession, file_id: UUID) -> int:
+async def count(session: AsyncSession, file_id: UUID, generation: int | None) -> int:
     """How many of the file's chunks are in the index."""
-    return int((await session.execute(COUNT, {"file": file_id.hex})).scalar_one())
+    return int((await session.execute(COUNT, {"file": file_id.hex, "generation": generation})).scalar_one())
 
 
 async def purge(session: AsyncSession) -> None:
@@ -106,6 +112,8 @@ async def purge(session: AsyncSession) -> None:
     await session.execute(PURGE)
 
 
-def _mark(owner: UUID) -> str:
-    """Random ids: two owners may share a mark, and the query asks for the owner besides."""
-    return owner.hex[:MARK_CHARS]
+def mark(library: Library) -> str:
+    """Random ids: two libraries may share a mark, and the query asks for owner and generation besides."""
+    owner, generation = library
+    whole = sha256(f"{owner.hex}:{generation}".encode()).hexdigest() if generation else owner.hex
+    return whole[:MARK_CHARS]

@@ -56,7 +56,7 @@ def narrowed(statement: S, tags: Filter) -> S:
     return statement
 
 
-def spans(session: Session, file_ids: Sequence[UUID], tags: Filter) -> dict[UUID, list[Span]]:
+def spans(session: Session, file_ids: Sequence[UUID], tags: Filter, *, generation: int = 0) -> dict[UUID, list[Span]]:
     """For files that have these tags only on some pages: the ordinals of the chunks that touch such pages.
 
     A chunk must touch a page with a value of every key, not the same page for all. The file's own tags count for every
@@ -78,15 +78,18 @@ def spans(session: Session, file_ids: Sequence[UUID], tags: Filter) -> dict[UUID
     found: dict[UUID, list[Span]] = {}
     for key, values in tags.items():
         partial = [file_id for file_id in some if (file_id, key) not in has]
-        touched = _touched(session, partial, key, values)
+        touched = _touched(session, partial, (key, values), generation)
         for file_id in partial:
             here = touched.get(file_id, [])
             found[file_id] = intersected(found[file_id], here) if file_id in found else here
     return found
 
 
-def _touched(session: Session, file_ids: Sequence[UUID], key: str, values: Sequence[str]) -> dict[UUID, list[Span]]:
-    """Runs of ordinals of the chunks that touch a page with one of these values."""
+def _touched(
+    session: Session, file_ids: Sequence[UUID], tag: tuple[str, Sequence[str]], generation: int
+) -> dict[UUID, list[Span]]:
+    """Runs of ordinals of an index's chunks that touch a page with one of a key's values."""
+    key, values = tag
     if not file_ids:
         return {}
     hits = (
@@ -95,6 +98,7 @@ def _touched(session: Session, file_ids: Sequence[UUID], key: str, values: Seque
         .select_from(TABLE)
         .join(CHUNKS, CHUNKS.c.file_id == TABLE.c.file_id)
         .where(among(session, TABLE.c.file_id, file_ids), TABLE.c.key == key, TABLE.c.value.in_(values))
+        .where(CHUNKS.c.generation == generation)
         .where(CHUNKS.c.page_from <= TABLE.c.page_to, CHUNKS.c.page_to >= TABLE.c.page_from)
         .subquery()
     )

@@ -1,5 +1,6 @@
 """Users, their sign-ins and refresh tokens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -31,6 +32,11 @@ def get(session: Session, user_id: UUID) -> User | None:
 
 def by_username(session: Session, username: str) -> User | None:
     return session.scalar(select(User).where(User.username_key == username.casefold()))
+
+
+def admins(session: Session) -> Sequence[UUID]:
+    """Who may look after the service."""
+    return session.scalars(select(User.id).where(User.role == Role.ADMIN, User.is_active)).all()
 
 
 def any_admin(session: Session) -> bool:

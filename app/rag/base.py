@@ -19,11 +19,15 @@ __all__ = [
     "Chunk",
     "Embedder",
     "Hit",
+    "Holding",
+    "LimitedEmbedder",
     "Loader",
     "Page",
     "ParseError",
     "Parser",
     "Spans",
+    "StoredVector",
+    "StoredVectors",
     "TokenLimit",
     "Urgency",
     "VectorStore",
@@ -84,6 +88,10 @@ class TokenLimit(Protocol):
         """For each text, the code-point offset at which each of its tokens ends."""
 
 
+class LimitedEmbedder(Embedder, TokenLimit, Protocol):
+    """Both in one."""
+
+
 class VectorStore(Protocol):
     """Vectors by owner and file. Every call names the owner: no search crosses it.
 
@@ -108,10 +116,51 @@ class VectorStore(Protocol):
     async def count(self, owner: UUID, file_id: UUID, *, space: str | None = None) -> int:
         """`space` None: the file's vectors in all of them."""
 
-    async def delete(self, owner: UUID, file_id: UUID) -> None:
-        """Of every space: afterwards `count` is 0. Idempotent."""
+    async def delete(self, owner: UUID, file_id: UUID, *, space: str | None = None) -> None:
+        """Of every space, or of one: afterwards `count` is 0. Idempotent."""
 
     async def aclose(self) -> None: ...
+
+
+class Holding(Protocol):
+    """A part of a vector store, and whose vectors are in it."""
+
+    @property
+    def collection(self) -> str: ...
+
+    @property
+    def space(self) -> str: ...
+
+    @property
+    def vectors(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A vector by what is stored of it: the hexadecimal ids of its owner and file, and the number of its chunk."""
+
+    owner: str
+    file: str
+    ordinal: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}:{self.ordinal}"
+
+
+class StoredVectors(Protocol):
+    """What is in a vector store, whoever it belongs to: for those who look after it, never for a search."""
+
+    async def collections(self) -> Sequence[Holding]: ...
+
+    def names(self, collection: str) -> AsyncIterator[list[StoredVector]]:
+        """All of a collection, a page of at most 1,000 at a time. Nothing may be discarded meanwhile."""
+
+    async def discard(self, collection: str, vectors: Sequence[StoredVector]) -> None:
+        """Idempotent."""
+
+    async def drop(self, space: str) -> None:
+        """All vectors of a space at once. Idempotent."""
 
 
 class Parser(Protocol):

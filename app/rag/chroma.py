@@ -68,6 +68,12 @@ class Vectors:
                 return wire.Counted(self._count(request.owner, request.file, space))
             case wire.Delete():
                 return self._delete(request)
+            case wire.List():
+                return wire.Listed([self._holding(bucket) for bucket in sorted(self._buckets)])
+            case wire.Names():
+                return self._names(request)
+            case wire.Discard():
+                return self._discard(request)
 
     def _name(self, bucket: Bucket) -> str:
         return f"{self._prefix}_{bucket[0]}_{bucket[1]:02d}"
@@ -151,13 +157,39 @@ class Vectors:
         return sum(len(bucket.get(where=_scope(owner, [file]), include=[])["ids"]) for bucket in buckets)
 
     def _delete(self, request: wire.Delete) -> wire.Reply:
+        space = None if request.space is None else digest(request.space)
         for bucket in self._of_owner(request.owner):
-            self._recent.forget((bucket[0], request.owner))
-            self._buckets[bucket].delete(where=_scope(request.owner, [request.file]))
-        left = self._count(request.owner, request.file, None)
+            if space is None or bucket[0] == space:
+                self._recent.forget((bucket[0], request.owner))
+                self._buckets[bucket].delete(where=_scope(request.owner, [request.file]))
+        left = self._count(request.owner, request.file, space)
         return (
             wire.Failed(f"{left} vectors of file {request.file} are left after its deletion") if left else wire.Ready()
         )
+
+    def _holding(self, bucket: Bucket) -> wire.Holding:
+        collection = self._buckets[bucket]
+        known = (collection.metadata or {}).get("fingerprint", FIRST_SPACE)
+        return wire.Holding(self._name(bucket), str(known), collection.count())
+
+    def _bucket(self, name: str) -> Bucket:
+        """Raises LookupError."""
+        return next(bucket for bucket in self._buckets if self._name(bucket) == name)
+
+    def _names(self, request: wire.Names) -> wire.Reply:
+        collection = self._buckets[self._bucket(request.collection)]
+        found = collection.get(limit=request.limit, offset=request.offset, include=["metadatas"])
+        return wire.Named([str(entry["owner"]) for entry in found["metadatas"] or []], found["ids"])
+
+    def _discard(self, request: wire.Discard) -> wire.Reply:
+        bucket = self._bucket(request.collection)
+        self._recent.forget_space(bucket[0])
+        if request.names is None:
+            self._client.delete_collection(self._name(bucket))
+            del self._buckets[bucket]
+        elif request.names:
+            self._buckets[bucket].delete(ids=request.names)
+        return wire.Ready()
 
 
 def digest(space: str) -> str:

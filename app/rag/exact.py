@@ -112,6 +112,11 @@ class Recent:
         for scope in [scope for scope in self._scopes if scope.library == library]:
             del self._scopes[scope]
 
+    def forget_space(self, space: str) -> None:
+        """What is kept of any library of this space is not true any more."""
+        for library in {scope.library for scope in self._scopes if scope.library[0] == space}:
+            self.forget(library)
+
     def _cost(self) -> int:
         return sum(1 if rows is None else max(1, len(rows.files)) for rows in self._scopes.values())
 

@@ -1,8 +1,10 @@
 """Headings, sentences, list items and table rows of a text: where a passage may begin and end."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from app.rag.markdown_tables import Table
 
 TEXT, LIKELY_HEADING, HEADING = range(3)
 HEADING_CHARS = 80
@@ -49,13 +51,25 @@ class _Line(NamedTuple):
     words: str
 
 
-def units(text: str) -> Iterator[Unit]:
-    """All that is not white space, in order, each character once. Linear in the text's length."""
+def units(text: str, tables: Sequence[Table] = ()) -> Iterator[Unit]:
+    """All that is not white space, in order, each character once. Linear in the text's length.
+
+    A row of one of `tables` is one unit, and so is a header with its line of dashes.
+    """
     lines = list(_lines(text))
     opened = -1  # where the open paragraph starts
     closed = 0
     fenced = False
+    left = list(reversed(tables))
     for number, line in enumerate(lines):
+        while left and left[-1].end <= line.start:
+            left.pop()
+        if left and line.words and left[-1].start <= line.start:
+            if opened >= 0:
+                yield from _sentences(text, opened, closed)
+                opened = -1
+            yield from _row(lines, number, left[-1])
+            continue
         if line.words.startswith(FENCE):
             fenced = not fenced
         kind = TEXT if fenced else _kind(lines, number)
@@ -68,6 +82,15 @@ def units(text: str) -> Iterator[Unit]:
             opened, closed = (line.start if opened < 0 else opened), line.end
     if opened >= 0:
         yield from _sentences(text, opened, closed)
+
+
+def _row(lines: list[_Line], number: int, table: Table) -> Iterator[Unit]:
+    """A header is a likely heading: it begins a passage, and does not end one."""
+    line = lines[number]
+    if line.start >= table.body:
+        yield Unit(line.start, line.end, TEXT)
+    elif number + 1 < len(lines) and lines[number + 1].start < table.body:  # the names; the dashes come next
+        yield Unit(line.start, lines[number + 1].end, LIKELY_HEADING)
 
 
 def is_finished(text: str) -> bool:

@@ -1,25 +1,16 @@
 """What type a file is, from its first bytes. The name only decides between kinds of text."""
 
-import codecs
-import re
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from app.core.errors import UnsupportedType
-from app.rag.loaders import DOCX, HTML, MARKDOWN, NAMES, PDF, PLAIN
-from app.rag.readers.byte_order import wide_encoding
+from app.rag.containers import OLE, OLE_FILE, PACKED, SUFFIXES, ZIP, container, packed_type
+from app.rag.loaders import NAMES, PDF
+from app.rag.sniff_text import HTML_START, SNIFF_BYTES, is_text, text_type
 
-SNIFF_BYTES = 8192
-MARKDOWN_SUFFIXES = {".md", ".markdown", ".mdown", ".mkd", ".mkdn"}
-HTML_SUFFIXES = {".html", ".htm", ".xhtml", ".xht", ".shtml"}
-TEXT_SUFFIXES = MARKDOWN_SUFFIXES | HTML_SUFFIXES | {".txt", ".text", ".log", ".csv", ".tsv", ".json", ".xml"}
-HTML_START = re.compile(
-    rb"\s*(?:<\?xml[^>]*>\s*)?(?:(?><!--.*?-->)\s*)*+<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL
-)
-ZIP = b"PK\x03\x04"
+__all__ = ["SNIFF_BYTES", "media_type", "stored_type", "unsupported"]
+
 FOREIGN = (
-    (b"{\\rtf", "an RTF document"),
     (b"%!PS", "a PostScript file"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (.doc, .xls or .ppt)"),
     (b"PK\x05\x06", "an empty ZIP archive"),
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
@@ -40,42 +31,51 @@ FOREIGN = (
     (b"MZ", "a program"),
     (b"SQLite format 3", "an SQLite database"),
 )
-# The 30 bytes of a ZIP entry's header, then its name: the first one that tells decides.
-PACKED = re.compile(rb"PK\x03\x04.{26}(word/|ppt/|xl/|mimetypeapplication/(?:epub|vnd\.oasis))", re.DOTALL)
-PACKED_NAMES = {
-    b"ppt/": "a PowerPoint file",
-    b"xl/": "an Excel file",
-    b"mimetypeapplication/epub": "an EPUB book",
-    b"mimetypeapplication/vnd.oasis": "an OpenDocument file",
-}
-CONTROL = bytes([*range(9), *range(14, 27), *range(28, 32), 127])
+UNDECIDED = {PACKED: "a ZIP archive", OLE_FILE: "an Office file of an unknown kind"}
 
 
 def media_type(head: bytes, name: str) -> str:
-    """The media type of a file whose first bytes are `head` (SNIFF_BYTES of them suffice).
+    """The media type of a file whose first bytes are `head` (SNIFF_BYTES of them suffice), PACKED or OLE_FILE: then
+    `stored_type` tells more.
 
     Raises UnsupportedType, which says what the file seems to be and lists what can be read.
     """
     suffix = PurePath(name).suffix.lower()
     if _is_pdf(head, suffix):
         return PDF
-    if head.startswith(ZIP):
-        return _zip_type(head, name, suffix)
-    foreign = next((label for magic, label in FOREIGN if head.startswith(magic)), None)
-    looks_foreign = foreign is not None and (b"\0" in head or head.startswith((b"{\\rtf", b"%!PS")))
-    if not looks_foreign and _is_text(head, suffix):
-        return _text_type(head, suffix)
-    if suffix == ".docx":
-        return DOCX  # damaged, or protected by a password: the loader says which
+    if (packed := container(head)) is not None:
+        return packed
+    foreign = _foreign(head)
+    looks_foreign = foreign is not None and (b"\0" in head or head.startswith(b"%!PS"))
+    if not looks_foreign and is_text(head, name):
+        return text_type(head, name)
+    if suffix in SUFFIXES and foreign is None:
+        return SUFFIXES[suffix]  # damaged: the loader says how
     raise unsupported(name, foreign or "binary data")
+
+
+def stored_type(found: str, path: Path, name: str) -> str:
+    """What the stored file `path` is, when its first bytes only gave PACKED or OLE_FILE. Raises UnsupportedType."""
+    if found not in UNDECIDED:
+        return found
+    kind = packed_type(path, PurePath(name).suffix.lower())
+    if kind is None:
+        raise unsupported(name, UNDECIDED[found])
+    return kind
 
 
 def unsupported(name: str, label: str) -> UnsupportedType:
     """The error for a file `name` that is `label`."""
-    known = list(NAMES.values())
-    return UnsupportedType(
-        f"{name!r} is {label}, which cannot be read; supported: {', '.join(known)}", details={"supported": known}
-    )
+    known = list(dict.fromkeys(NAMES.values()))
+    advice = "unpack it and upload the files in it" if "archive" in label else f"supported: {', '.join(known)}"
+    return UnsupportedType(f"{name!r} is {label}, which cannot be read; {advice}", details={"supported": known})
+
+
+def _foreign(head: bytes) -> str | None:
+    """What a file is that nobody reads."""
+    if head[257:262] == b"ustar":
+        return "a tar archive"
+    return next((label for magic, label in FOREIGN if head.startswith(magic)), None)
 
 
 def _is_pdf(head: bytes, suffix: str) -> bool:
@@ -83,34 +83,5 @@ def _is_pdf(head: bytes, suffix: str) -> bool:
     if head.lstrip().startswith(b"%PDF-"):
         return True
     if suffix == ".pdf":
-        return not head.startswith((ZIP, *(magic for magic, _ in FOREIGN))) and not HTML_START.match(head)
-    return b"%PDF-" in head[:1024] and not _is_text(head, suffix)
-
-
-def _zip_type(head: bytes, name: str, suffix: str) -> str:
-    found = PACKED.search(head)
-    if found and found[1] in PACKED_NAMES:
-        raise unsupported(name, PACKED_NAMES[found[1]])
-    if found or suffix == ".docx":
-        return DOCX
-    raise unsupported(name, "a ZIP archive")
-
-
-def _text_type(head: bytes, suffix: str) -> str:
-    if wide := wide_encoding(head):
-        head = head.decode(wide, "ignore").encode()
-    if HTML_START.match(head.removeprefix(codecs.BOM_UTF8)) or suffix in HTML_SUFFIXES:
-        return HTML
-    return MARKDOWN if suffix in MARKDOWN_SUFFIXES else PLAIN
-
-
-def _is_text(head: bytes, suffix: str) -> bool:
-    """Text has next to no control characters. In valid UTF-8 some are tolerated: the loader removes them."""
-    if head.startswith((codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or wide_encoding(head):
-        return True
-    control = len(head) - len(head.translate(None, CONTROL))
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return control * 100 <= len(head)
-    return control * (3 if suffix in TEXT_SUFFIXES else 10) <= len(head)
+        return not head.startswith((ZIP, OLE, *(magic for magic, _ in FOREIGN))) and not HTML_START.match(head)
+    return b"%PDF-" in head[:1024] and not is_text(head, suffix)

@@ -41,14 +41,34 @@ class Count(msgspec.Struct, frozen=True, tag=True):
 
 
 class Delete(msgspec.Struct, frozen=True, tag=True):
-    """Under all fingerprints."""
+    """`space` None: under all fingerprints."""
 
     owner: str
     file: str
+    space: str | None = None
+
+
+class List(msgspec.Struct, frozen=True, tag=True):
+    """Which collections there are."""
+
+
+class Names(msgspec.Struct, frozen=True, tag=True):
+    """What a collection holds, a page at a time."""
+
+    collection: str
+    offset: int
+    limit: int
+
+
+class Discard(msgspec.Struct, frozen=True, tag=True):
+    """These vectors of a collection, named `<file>:<ordinal>`; None: the whole collection."""
+
+    collection: str
+    names: list[str] | None
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The first frame of the process, and the reply to Add and Delete."""
+    """The first frame of the process, and the reply to Add, Delete and Discard."""
 
 
 class Found(msgspec.Struct, frozen=True, tag=True):
@@ -63,6 +83,25 @@ class Counted(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
+class Holding(msgspec.Struct, frozen=True):
+    """A collection, the fingerprint whose vectors it has, and how many."""
+
+    collection: str
+    space: str
+    vectors: int
+
+
+class Listed(msgspec.Struct, frozen=True, tag=True):
+    collections: list[Holding]
+
+
+class Named(msgspec.Struct, frozen=True, tag=True):
+    """In the order that the collection keeps, which deletions do not change."""
+
+    owners: list[str]
+    names: list[str]
+
+
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """The request, or the start of the process, failed for this reason."""
 
@@ -70,8 +109,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     in_use: bool = False
 
 
-Request = Add | Query | Count | Delete
-Reply = Ready | Found | Counted | Failed
+Request = Add | Query | Count | Delete | List | Names | Discard
+Reply = Ready | Found | Counted | Listed | Named | Failed
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _replies: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)

@@ -1,7 +1,7 @@
 """The vectors, kept by a child process that is started on first use and again when it dies."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop, heappush, nlargest
 from itertools import count
@@ -14,7 +14,7 @@ from loguru import logger
 
 from app.core.errors import AppError, Internal, ModelUnavailable, StorageFull
 from app.rag import vector_wire as wire
-from app.rag.base import Hit, Spans, Vectors
+from app.rag.base import Hit, Spans, StoredVector, Vectors
 from app.rag.vector_child import Child, Died
 
 BATCH = 32
@@ -22,8 +22,9 @@ FILES_PER_QUERY = 256
 MAX_QUERIES = 8
 MAX_HITS = 1000
 MAX_WAITING = 512
-R = TypeVar("R", wire.Ready, wire.Found, wire.Counted)
+R = TypeVar("R", wire.Ready, wire.Found, wire.Counted, wire.Listed, wire.Named)
 CLOSE_TIMEOUT_S = 5.0
+PAGE = 1000
 
 
 @dataclass(order=True, slots=True)
@@ -90,11 +91,41 @@ class ChromaProcess:
     async def count(self, owner: UUID, file_id: UUID, *, space: str | None = None) -> int:
         return (await self._ask(wire.Count(space, owner.hex, file_id.hex), wire.Counted)).number
 
-    async def delete(self, owner: UUID, file_id: UUID) -> None:
+    async def delete(self, owner: UUID, file_id: UUID, *, space: str | None = None) -> None:
         """See VectorStore. The child counts what is left, and fails if there is any."""
-        if self._pump is None and not self._path.exists():
-            return  # there never was one: no need to start the child
-        await self._ask(wire.Delete(owner.hex, file_id.hex), wire.Ready)
+        if self._was_never_used:
+            return  # no need to start the child
+        await self._ask(wire.Delete(owner.hex, file_id.hex, space), wire.Ready)
+
+    async def collections(self) -> list[wire.Holding]:
+        """See StoredVectors."""
+        return [] if self._was_never_used else (await self._ask(wire.List(), wire.Listed)).collections
+
+    async def names(self, collection: str) -> AsyncIterator[list[StoredVector]]:
+        """See StoredVectors."""
+        offset = 0
+        while True:
+            page = await self._ask(wire.Names(collection, offset, PAGE), wire.Named)
+            yield [_stored(owner, name) for owner, name in zip(page.owners, page.names, strict=True)]
+            if len(page.names) < PAGE:
+                return
+            offset += PAGE
+
+    async def discard(self, collection: str, vectors: Sequence[StoredVector]) -> None:
+        """See StoredVectors."""
+        names = [vector.name for vector in vectors]
+        for first in range(0, len(names), PAGE):
+            await self._ask(wire.Discard(collection, names[first : first + PAGE]), wire.Ready)
+
+    async def drop(self, space: str) -> None:
+        """See StoredVectors."""
+        for holding in await self.collections():
+            if holding.space == space:
+                await self._ask(wire.Discard(holding.collection, None), wire.Ready)
+
+    @property
+    def _was_never_used(self) -> bool:
+        return self._pump is None and not self._path.exists()
 
     async def ping(self) -> str:
         """Whether the child answers. It is not started for this."""
@@ -130,7 +161,7 @@ class ChromaProcess:
         if len(self._jobs) >= MAX_WAITING:
             raise ModelUnavailable(f"The vector store has {MAX_WAITING} requests waiting; try again.", retry_after_s=5)
         done: asyncio.Future[wire.Reply] = asyncio.get_running_loop().create_future()
-        rank = int(isinstance(request, wire.Add | wire.Delete))
+        rank = int(not isinstance(request, wire.Query | wire.Count))
         heappush(self._jobs, _Job(rank, next(self._numbers), request, values, done))
         self._changed.set()
         if self._pump is None:
@@ -178,6 +209,11 @@ class ChromaProcess:
             child, self._child = self._child, None
             await child.kill()
             raise
+
+
+def _stored(owner: str, name: str) -> StoredVector:
+    file_id, _, ordinal = name.rpartition(":")
+    return StoredVector(owner, file_id, int(ordinal))
 
 
 def _closing() -> ModelUnavailable:

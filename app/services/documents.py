@@ -59,6 +59,11 @@ class Documents:
         """Whether an upload is under way, whose blob has no row yet."""
         return file_id in self._receiving
 
+    @property
+    def is_receiving_any(self) -> bool:
+        """Whether any upload is under way."""
+        return bool(self._receiving)
+
     async def upload(
         self, owner: UUID, name: str, source: AsyncIterator[bytes], *, fields: Fields, key: str | None = None
     ) -> Received:
@@ -77,7 +82,8 @@ class Documents:
             name = clean_name(name)
             sniffed = await Sniffed.of(source, name)
             stored = await self._blobs.put(blob, sniffed.source(), max_bytes=self.limits.max_bytes)
-            file = File(id=blob.file_id, user_id=owner, name=name, media_type=sniffed.media_type)
+            media_type = await sniffed.media_type(self._blobs.path(blob))
+            file = File(id=blob.file_id, user_id=owner, name=name, media_type=media_type)
             received = await accept(self._db, self.limits, file, stored, Asked(await fields(), key))
         except BaseException:
             await self._blobs.delete(blob)

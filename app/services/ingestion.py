@@ -18,18 +18,20 @@ from app.core.errors import AppError, Internal, StorageFull
 from app.core.settings import DocumentSettings
 from app.crud import chunks as chunk_rows
 from app.crud import files
+from app.crud.index import hold_current
 from app.db.models import File, FilePage
 from app.db.session import AsyncSession, Database
 from app.observability.metrics import INGEST_CHUNKS, INGEST_FILES, INGEST_PAGES, INGEST_SECONDS
 from app.rag.base import Parser
 from app.rag.coverage import summary, why_empty
 from app.rag.pages import Chunk, Page, ParseError
-from app.rag.splitter import SPLITTER_VERSION, Splitter
 from app.services.blobs import BlobKey, Blobs
-from app.services.file_rows import chunk_row, page_row, storable
+from app.services.file_rows import page_row, storable
+from app.services.index_writer import Writer
 from app.services.indexing import Index
 from app.services.jobs.base import Context, Payload
 from app.services.progress import FileProgress
+from app.services.splitting import chunk_row, split, stored_pages
 
 PAGES_PER_STEP = 16
 CHARS_PER_STEP = 1 << 20
@@ -144,44 +146,35 @@ class Ingestion:
 
     async def _build(self, file: File) -> None:
         async with self._db.read() as session:
-            pages = [Page(number, text) for number, text in await files.pages(session, file.id)]
+            pages = await stored_pages(session, file.id)
         if not any(page.text.strip() for page in pages):
             raise why_empty(file.coverage)
+        while not await self._index(file, pages):
+            logger.info("the index was swapped while file {} was written to the old one: again", file.id)
+            async with self._db.begin() as session:
+                file = await self._step(session, file)
+
+    async def _index(self, file: File, pages: Sequence[Page]) -> bool:
+        """False: another index is searched now than the one that was written to."""
+        writer = await self.index.current(self._db, self._settings)
         async with _timed("split"):
-            chunks = await self._split(pages)
-        fingerprint = await self._fingerprint()
+            chunks = await split(pages, self._settings, limit=writer.token_limit, max_tokens=writer.max_tokens)
         for rebuild in (False, True):
-            file = await self._begin(file, len(chunks), fingerprint, rebuild=rebuild)
+            file = await self._begin(file, len(chunks), writer, rebuild=rebuild)
             async with _timed("index"):
                 for first in range(file.chunks_done, len(chunks), CHUNKS_PER_STEP):
-                    file = await self._write(file, chunks[first : first + CHUNKS_PER_STEP])
-            if await self._complete(file, len(pages)):
-                await self._ready(file)
-                return
+                    file = await self._write(file, chunks[first : first + CHUNKS_PER_STEP], writer)
+            if await self._complete(file, len(pages), writer):
+                return await self._ready(file, writer)
             logger.warning("the index of file {} is incomplete{}", file.id, "" if rebuild else ": building it again")
         raise Internal("the index of this file could not be completed; retry")
 
-    async def _split(self, pages: Sequence[Page]) -> list[Chunk]:
-        """A page at a time: a whole book in one go would hold the interpreter, and with it every stream."""
-        splitter = Splitter(
-            size=self._settings.chunk_size,
-            overlap=self._settings.chunk_overlap,
-            limit=self.index.token_limit,
-            max_tokens=self.index.max_tokens,
-        )
-        return [chunk for page in pages for chunk in await asyncio.to_thread(splitter.feed, page)]
-
-    async def _fingerprint(self) -> str:
-        """Whatever changes a chunk or its vector."""
-        rules, kind = self._settings, await self.index.kind()
-        parts = (kind, SPLITTER_VERSION, rules.chunk_size, rules.chunk_overlap, self.index.max_tokens)
-        return files.SEPARATOR.join(map(str, parts))
-
-    async def _begin(self, file: File, total: int, fingerprint: str, *, rebuild: bool) -> File:
+    async def _begin(self, file: File, total: int, writer: Writer, *, rebuild: bool) -> File:
         """Go on with the chunks that are there when they are of the same kind and number, else begin anew."""
-        status = FileStatus.EMBEDDING if self.index.embedder else FileStatus.INDEXING
+        status = FileStatus.EMBEDDING if writer.embedder else FileStatus.INDEXING
+        fingerprint = writer.fingerprint(self._settings)
         async with self._db.read() as session:
-            there = await chunk_rows.count(session, file.id)
+            there = await chunk_rows.count(session, file.id, writer.generation.id)
         known = (file.chunks_total, file.fingerprint, file.chunks_done)
         if not rebuild and known == (total, fingerprint, there):
             changes: dict[str, object] = {"status": status}
@@ -196,10 +189,10 @@ class Ingestion:
         self._progress.tell(file)
         return file
 
-    async def _write(self, file: File, batch: Sequence[Chunk]) -> File:
+    async def _write(self, file: File, batch: Sequence[Chunk], writer: Writer) -> File:
         """Vectors first, then text rows and the count in one transaction: a crash between repeats the batch."""
-        await self.index.add(file, batch)
-        rows = [chunk_row(file, chunk) for chunk in batch]
+        await writer.add(file, batch)
+        rows = [chunk_row(file, chunk, writer.generation.id, file.fingerprint or "") for chunk in batch]
         async with self._db.begin() as session:
             file = await self._step(session, file, chunks_done=batch[-1].ordinal + 1)
             await chunk_rows.add(session, rows)
@@ -207,20 +200,25 @@ class Ingestion:
         self._progress.tell(file)
         return file
 
-    async def _complete(self, file: File, pages: int) -> bool:
+    async def _complete(self, file: File, pages: int, writer: Writer) -> bool:
         """Whether all that was counted is really there: pages, text rows, index entries and vectors."""
         async with self._db.begin() as session:
             file = await self._step(session, file, status=FileStatus.INDEXING)
-            found = [await chunk_rows.count(session, file.id), await chunk_rows.indexed_count(session, file.id)]
-        if (vectors := await self.index.count(file)) is not None:
+            counts = (chunk_rows.count, chunk_rows.indexed_count)
+            found = [await count(session, file.id, writer.generation.id) for count in counts]
+        if (vectors := await writer.count(file)) is not None:
             found.append(vectors)
         return set(found) == {file.chunks_total} and file.chunks_done == file.chunks_total and pages == file.pages_done
 
-    async def _ready(self, file: File) -> None:
+    async def _ready(self, file: File, writer: Writer) -> bool:
+        """False: what was written is not of the current index any more."""
         async with self._db.begin() as session:
+            if await hold_current(session) != writer.generation.id:
+                return False
             file = await self._step(session, file, status=FileStatus.READY, error=None)
         INGEST_FILES.labels(FileStatus.READY).inc()
         self._progress.tell(file)
+        return True
 
     async def fail(self, file: File, code: str, message: str) -> None:
         """Nothing of a failed file stays searchable; its pages go as well, a retry reads it afresh."""

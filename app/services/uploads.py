@@ -1,13 +1,15 @@
 """What an upload must be: small enough, of a type that can be read, under a name that is no path."""
 
+import asyncio
 import unicodedata
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from app.core.errors import StorageFull, ValidationFailed
 from app.core.tags import PageTags
-from app.rag.sniff import SNIFF_BYTES, media_type
+from app.rag.sniff import SNIFF_BYTES, media_type, stored_type
 from app.services.blobs import too_large
 
 MAX_NAME_CHARS = 255
@@ -53,10 +55,11 @@ class Limits:
 
 
 class Sniffed:
-    """A stream whose type is known from its first bytes. `source` gives all of them again."""
+    """A stream whose type its first bytes tell, or the whole of it. `source` gives all of them again."""
 
-    def __init__(self, media_type: str, head: bytes, rest: AsyncIterator[bytes]) -> None:
-        self.media_type = media_type
+    def __init__(self, media_type: str, name: str, head: bytes, rest: AsyncIterator[bytes]) -> None:
+        self._media_type = media_type
+        self._name = name
         self._head = head
         self._rest = rest
 
@@ -70,7 +73,11 @@ class Sniffed:
                 break
         if not head:
             raise ValidationFailed("the file is empty; choose one with content")
-        return cls(media_type(head[:SNIFF_BYTES], name), head, source)
+        return cls(media_type(head[:SNIFF_BYTES], name), name, head, source)
+
+    async def media_type(self, path: Path) -> str:
+        """Of the file as it was stored at `path`. Raises UnsupportedType for an archive of anything else."""
+        return await asyncio.to_thread(stored_type, self._media_type, path, self._name)
 
     async def source(self) -> AsyncIterator[bytes]:
         yield self._head

@@ -6,12 +6,15 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from app.rag.embedders.minilm import MiniLM
 from tests import tiny_gguf
 from tests.api.people import Person
+from tests.cli.program import run
 from tests.documents import text_pdf
 from tests.fakes.embeddings import Embeddings
 from tests.service import Service
@@ -104,48 +107,58 @@ async def read(person: Person, file_id: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def embed_again(person: Person, file_id: str) -> None:
-    assert (await person.http.post(f"/api/v1/files/{file_id}/retry")).status_code == 202
-    assert (await person.until_final(file_id))["status"] == "ready"
+async def until_index(admin: Person, state: str, kind: str) -> dict[str, object]:
+    """What GET /index says as soon as it is in this state and of this kind."""
+    async with asyncio.timeout(SOON_S):
+        while True:
+            index: dict[str, Any] = (await admin.http.get("/api/v1/index")).json()
+            if index["state"] == state and str((index["target"] or index["current"])["fingerprint"]).startswith(kind):
+                return index
+            await asyncio.sleep(0.1)
 
 
-async def test_a_change_of_embedder_is_said_and_mended_file_by_file(serve: Serve, upstream: Embeddings) -> None:
+async def test_a_change_of_embedder_builds_a_new_index_while_the_old_one_is_searched(
+    serve: Serve, upstream: Embeddings
+) -> None:
     service = serve()
+    kinds = [
+        (openai(upstream), "openai/words-48@48"),
+        ({**openai(upstream), **ollama(upstream)}, "ollama/words-64:latest@64"),
+        ({**ollama(upstream), **MINILM}, MiniLM.fingerprint),
+    ]
     async with signed_in(service) as ann:
         first = await ann.ready(text_pdf(PAGES), name="first.pdf")
         second = await ann.ready(text_pdf(PAGES[:1]), name="second.pdf")
-        for env, kind in ((openai(upstream), "openai/words-48@48"), (ollama(upstream), "ollama/words-64:latest@64"),
-                          (MINILM, MiniLM.fingerprint)):  # fmt: skip
+        for number, (env, kind) in enumerate(kinds):
             restart(service, env)
-            port = await until(service, kind)
-            assert port["ok"]
-            assert "of 2 ready files, 2 have vectors of another model or none" in str(port["detail"])
-            assert "of 2 ready files, 2 have vectors of another model" in service.log()
-
-            by_words = await found(ann)
-            assert (by_words["mode"], by_words["text_only_files"]) == ("text", 2)
-            assert by_words["items"][0]["file_id"] == first  # type: ignore[index]
-            assert await found(ann, mode="dense") == {"items": [], "mode": "dense", "text_only_files": 2}
-            listed = (await ann.http.get("/api/v1/files?needs_reindex=true")).json()["items"]
-            assert {file["id"] for file in listed} == {first, second}
-
-            await embed_again(ann, first)
-            assert [(await shown(ann, file))["needs_reindex"] for file in (first, second)] == [False, True]
+            admin = await Person.admin(service)
             both = await found(ann)
-            assert (both["mode"], both["text_only_files"]) == ("hybrid", 1)
-            best = both["items"][0]  # type: ignore[index]
+            assert (both["mode"], both["text_only_files"]) == ("hybrid", 0), "by the old index or the new one"
+            index = await until_index(admin, "current", kind)
+            assert (index["files_done"], index["current"]["id"]) == (2, number + 1)  # type: ignore[index]
+            best = (await found(ann))["items"][0]  # type: ignore[index]
             assert (best["file_id"], best["page_from"], best["dense_rank"], best["text_rank"]) == (first, 2, 1, 1)
-            assert {hit["file_id"] for hit in (await found(ann, mode="dense"))["items"]} == {first}  # type: ignore[attr-defined]
-            await embed_again(ann, second)
-            assert (await found(ann))["text_only_files"] == 0
+            dense = await found(ann, mode="dense")
+            assert {hit["file_id"] for hit in dense["items"]} == {first, second}  # type: ignore[attr-defined]
+            assert not any([(await shown(ann, file))["needs_reindex"] for file in (first, second)])
             await until(service, kind, whole=True)
-            assert (await ann.http.get("/api/v1/files?needs_reindex=true")).json()["items"] == []
-            conflict = await ann.http.post(f"/api/v1/files/{first}/retry")
-            assert conflict.status_code == 409
+            await admin.aclose()
+        beside = run("doctor", "--json", service.folder / "found.json", "--server", service.url, **home_of(service))
+        assert (beside.returncode, "nothing to mend" in beside.stdout) == (0, True), beside.stderr + beside.stdout
     assert service.stop() == 0
     counts = await vectors_by_kind(service.data_dir / "vectors")
-    assert len(counts) == 3
-    assert [kind.partition("@")[0] for kind, count in counts.items() if count] == ["all-MiniLM-L6-v2"]
+    assert [kind for kind, count in counts.items() if count] == [f"{MiniLM.fingerprint}#3"]
+    stray = service.data_dir / "files" / str(uuid4()) / str(uuid4())
+    stray.parent.mkdir()
+    stray.write_bytes(b"nobody's")
+    for arguments, code in (((), 1), (("--fix",), 0), ((), 0)):
+        alone = run("doctor", *arguments, **home_of(service))
+        assert alone.returncode == code, alone.stderr + alone.stdout
+    assert not stray.exists()
+
+
+def home_of(service: Service) -> dict[str, str]:
+    return {"DATA_DIR": str(service.data_dir), "HF_HUB_OFFLINE": "true"}
 
 
 async def test_a_gguf_of_this_machine_embeds(serve: Serve, tmp_path: Path) -> None:
@@ -173,9 +186,7 @@ async def test_a_deleted_file_leaves_no_vectors_of_any_embedder(serve: Serve, up
         for mode in ("hybrid", "dense", "text"):
             assert (await found(ann, mode=mode))["items"] == []
     assert service.stop() == 0
-    counts = await vectors_by_kind(service.data_dir / "vectors")
-    assert len(counts) == 2
-    assert set(counts.values()) == {0}
+    assert set((await vectors_by_kind(service.data_dir / "vectors")).values()) <= {0}
 
 
 async def test_a_source_that_is_down_keeps_nothing_from_starting_and_files_wait_for_it(
@@ -215,7 +226,8 @@ async def test_a_file_whose_embedding_fails_for_too_long_says_why_and_can_be_ret
         assert file["error"]["code"] == "model_unavailable"  # type: ignore[index]
         assert "openai does not embed" in file["error"]["message"]  # type: ignore[index]
         upstream.error = None
-        await embed_again(ann, file_id)
+        assert (await ann.http.post(f"/api/v1/files/{file_id}/retry")).status_code == 202
+        assert (await ann.until_final(file_id))["status"] == "ready"
         assert (await found(ann))["mode"] == "hybrid"
 
 
@@ -229,17 +241,27 @@ async def test_a_key_that_is_refused_is_not_waited_for(serve: Serve, upstream: E
         assert "401" in file["error"]["message"]  # type: ignore[index]
 
 
-async def test_a_file_stays_as_it_is_when_it_cannot_be_embedded_again_now(serve: Serve, upstream: Embeddings) -> None:
+async def test_a_new_index_waits_for_its_embedder_and_can_be_given_up(serve: Serve, upstream: Embeddings) -> None:
     service = serve()
     async with signed_in(service) as ann:
-        file_id = await ann.ready(text_pdf(PAGES))
-        restart(service, openai(upstream))
-        await until(service, "words-48@48")
+        await ann.ready(text_pdf(PAGES))
+        restart(service, {**openai(upstream), "REINDEX": "manual"})
+        admin = await Person.admin(service)
+        await until(service, "the index is still of all-MiniLM")
+        assert (await ann.http.get("/api/v1/index")).status_code == 403
         upstream.error = 503
-        refused = await ann.http.post(f"/api/v1/files/{file_id}/retry")
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "model_unavailable")
-        assert (await shown(ann, file_id))["status"] == "ready"
-        assert (await found(ann))["items"]
+        assert (await admin.http.post("/api/v1/index/rebuild")).json()["state"] == "building"
+        later = await ann.ready(text_pdf(PAGES[:1]), name="later.pdf")
+        both = await found(ann)
+        assert (both["mode"], both["text_only_files"]) == ("hybrid", 0)
+        assert (await admin.http.delete("/api/v1/index/rebuild")).status_code == 202
+        await until_index(admin, "outdated", MiniLM.fingerprint)
+        assert (await admin.http.delete("/api/v1/index/rebuild")).status_code == 409
+        assert (await admin.http.post("/api/v1/index/rebuild")).status_code == 202
+        upstream.error = None
+        await until_index(admin, "current", "openai/words-48@48")
+        assert {hit["file_id"] for hit in (await found(ann, mode="dense"))["items"]} >= {later}  # type: ignore[attr-defined]
+        await admin.aclose()
 
 
 async def vectors_by_kind(folder: Path) -> dict[str, int]:

@@ -31,6 +31,7 @@ SHARED = {"GET /v1/models/{model}"}
 # What belongs to nobody and is looked after by administrators alone: everybody else gets 403.
 ADMIN_ONLY = {
     *("POST /api/v1/models/pull", "GET /api/v1/models/pulls"),
+    *("GET /api/v1/index", "POST /api/v1/index/rebuild", "POST /api/v1/index/check", "DELETE /api/v1/index/rebuild"),
     *("DELETE /api/v1/models/pulls/{name}", "DELETE /api/v1/models/local/{name}"),
 }
 # A good body for each route that needs one, so that nothing but the owner is wrong with the request.

@@ -108,6 +108,7 @@ BAD = {
     "OCR_LANGUAGES": ["eng deu", "-l", "eng+", "+", "eng+-c", "x" * 101],
     "OCR_PAGE_S": ["0", "long"],
     "OCR_TOTAL_S": ["-1", "nan"],
+    "REINDEX": ["never", "AUTO!"],
     "EMBEDDING_WAIT_S": ["0", "a while"],
 }
 

@@ -23,6 +23,9 @@ WORDS = [
     "# Head\n",
     "x" * 130,
     "a | b\n",
+    "\n| Name | Age |\n| --- | --- |\n",
+    "| Ada | 36 |\n",
+    "\n\n| end | here |\n|---|---|",
 ]
 PROSE = "The quick brown fox jumps over the lazy dog near the river. Then it sleeps for an hour or two. "
 
@@ -91,7 +94,7 @@ def test_random_texts_are_cut_exactly(seed: int) -> None:
         max_tokens = chance.choice([1, 5, 64, 254])
         chunks = split(numbered(pages), size=size, overlap=overlap, limit=limit, max_tokens=max_tokens)
         check(pages, chunks, size)
-        assert all(len(limit.token_offsets([chunk.text])[0]) <= max_tokens for chunk in chunks)
+        assert all(len(limit.token_offsets([chunk.spoken])[0]) <= max_tokens for chunk in chunks)
 
 
 def test_pages_can_be_fed_one_by_one() -> None:
@@ -155,6 +158,86 @@ def test_a_sentence_over_a_page_break_is_whole_in_the_next_page() -> None:
 @pytest.mark.parametrize(("end", "start", "page_from"), [("今天天气", "很好。", 1), ("mail@example.org", "很好。", 2)])
 def test_a_script_without_capitals_goes_on_after_itself(end: str, start: str, page_from: int) -> None:
     assert split(numbered(["好。" + end, start]), size=1000, overlap=200)[1].page_from == page_from
+
+
+def table(rows: int, *, columns: int = 2, start: int = 0) -> str:
+    """Rows whose cells say their row and column."""
+    return "\n".join(
+        "| " + " | ".join(f"cell {row}.{column}" for column in range(columns)) + " |"
+        for row in range(start, start + rows)
+    )
+
+
+HEADER = "| Name | Years of age |\n| --- | --- |\n"
+
+
+def test_passages_that_begin_in_a_table_know_its_header() -> None:
+    page = f"# Staff\n\nWho works here.\n\n{HEADER}{table(40)}\n\nAfter the table. {PROSE * 8}"
+    chunks = split(numbered([page]), size=300, overlap=200)
+    check([page], chunks, 300)
+    first, *inside = [chunk for chunk in chunks if "cell" in chunk.text]
+    assert (first.context, HEADER in first.text) == ("", True)
+    assert {chunk.context for chunk in inside} == {"Who works here.\n| Name | Years of age |"}
+    assert all(chunk.text.startswith("| cell") for chunk in inside)
+    assert sum(chunk.text.count("cell 17.0") for chunk in chunks) == 1  # rows are not repeated as sentences are
+    assert inside[0].spoken == f"{inside[0].context}\n{inside[0].text}"
+    assert chunks[-1].context == ""
+
+
+def test_a_header_does_not_stand_alone_and_leaves_its_caption_as_context() -> None:
+    page = f"{PROSE * 2}\n\nTable 3. Staff of the house\n\n{HEADER}{table(3)}"
+    before, after = split(numbered([page]), size=280, overlap=0)
+    assert before.text.endswith("Staff of the house")
+    assert (after.context, after.text.startswith(HEADER)) == ("Table 3. Staff of the house", True)
+
+
+def test_a_table_goes_on_over_pages() -> None:
+    pages = [HEADER + table(2), table(2, start=2), "Other words.", table(2)]
+    contexts = [chunk.context for chunk in split(numbered(pages), size=300, overlap=0)]
+    assert contexts == ["", "| Name | Years of age |", "", ""]
+    assert split(numbered([pages[0], HEADER + table(2)]), size=300, overlap=0)[1].context == ""
+    assert split(numbered([pages[0], table(2, columns=3)]), size=300, overlap=0)[1].context == ""
+
+
+def test_a_row_that_is_cut_has_the_names_of_its_own_columns() -> None:
+    names = "| " + " | ".join(f"N{column}" for column in range(60)) + " |"
+    page = f"{names}\n|{' --- |' * 60}\n{table(2, columns=60)}"
+    chunks = split(numbered([page]), size=400, overlap=0, limit=Words(), max_tokens=300)
+    for chunk in chunks:
+        assert len(Words().token_offsets([chunk.spoken])[0]) <= 300
+        if found := re.match(r"\| cell \d\.(\d+)", chunk.text):
+            assert chunk.context.startswith(f"| N{found[1]} | ")
+    assert len({chunk.context for chunk in chunks}) > 3
+
+
+def test_very_long_headers_are_cut() -> None:
+    names = "| " + " | ".join(f"What do you think of number {n} {'really ' * 20}" for n in range(30)) + " |"
+    page = f"{names}\n|{' --- |' * 30}\n" + "\n".join("|" + " x |" * 30 for _ in range(20))
+    chunks = split(numbered([page]), size=1000, overlap=0)
+    assert 0 < len(chunks[-1].context) <= 600
+    assert chunks[-1].context.startswith("| What do you think o… | What do")
+    chunks = split(numbered([page]), size=1000, overlap=0, limit=Words(), max_tokens=100)
+    assert 0 < len(chunks[-1].context) < 60
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "a | b\n--- | ---\nc | d",
+        "| a |\n|---|\n| c |",
+        "text\n\n  | a | b \\| c |\n  |:--|--:|\n  | d | e |\n| f |",
+    ],
+)
+def test_tables_as_people_write_them_are_found(markdown: str) -> None:
+    rows = split(numbered([markdown + "\n"]), size=15, overlap=0)
+    assert rows[-1].context.splitlines()[-1].strip("| ").startswith("a")
+
+
+@pytest.mark.parametrize(
+    "markdown", ["| a |\n", "a\n---\nb", "---|---\na | b", "| a | b |\n| --- |\n| c | d |", "|" * 99]
+)
+def test_what_only_looks_like_a_table_has_no_context(markdown: str) -> None:
+    assert {chunk.context for chunk in split(numbered([markdown * 3]), size=8, overlap=0)} == {""}
 
 
 def test_an_empty_file_has_no_chunks() -> None:

@@ -35,7 +35,7 @@ bucket.add(
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[VectorStore]:
+async def store(tmp_path: Path) -> AsyncIterator[ChromaProcess]:
     process = ChromaProcess(tmp_path, prefix="test")
     yield process
     await process.aclose()
@@ -91,3 +91,33 @@ async def test_nothing_is_started_to_delete_from_a_folder_that_never_was(tmp_pat
     await store.delete(uuid4(), uuid4())
     assert not (tmp_path / "vectors").exists()
     await store.aclose()
+
+
+async def test_what_is_stored_is_listed_in_pages_and_discarded(
+    store: ChromaProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.rag.vectors.PAGE", 7)
+    owner, file, other = uuid4(), uuid4(), uuid4()
+    await store.add(owner, file, range(20), unit(20, 30), space=SPACE)
+    await store.add(owner, other, range(3), unit(3, 31), space=SPACE)
+    await store.add(owner, file, range(4), unit(4, 32), space=f"{SPACE}#1")
+    held = {holding.space: holding for holding in await store.collections()}
+    assert {space: holding.vectors for space, holding in held.items()} == {SPACE: 23, f"{SPACE}#1": 4}
+    pages = [page async for page in store.names(held[SPACE].collection)]
+    assert max(len(page) for page in pages) == 7
+    listed = [vector for page in pages for vector in page]
+    expected = {(owner.hex, file.hex, n) for n in range(20)} | {(owner.hex, other.hex, n) for n in range(3)}
+    assert sorted((v.owner, v.file, v.ordinal) for v in listed) == sorted(expected)
+
+    await store.query(owner, unit(1, 30)[0], None, 50, space=SPACE)  # kept in memory from now on
+    await store.discard(held[SPACE].collection, [v for v in listed if v.file == file.hex and v.ordinal >= 5])
+    assert await store.count(owner, file, space=SPACE) == 5
+    assert len(await store.query(owner, unit(1, 30)[0], None, 50, space=SPACE)) == 8
+    await store.delete(owner, file, space=f"{SPACE}#1")
+    assert [await store.count(owner, file, space=space) for space in (SPACE, f"{SPACE}#1")] == [5, 0]
+    await store.drop(SPACE)
+    assert [holding.space for holding in await store.collections()] == [f"{SPACE}#1"]
+    assert await store.count(owner, file) == 0
+    assert await store.query(owner, unit(1, 30)[0], None, 50, space=SPACE) == []
+    await store.add(owner, file, range(2), unit(2, 33), space=SPACE)
+    assert await store.count(owner, file) == 2

@@ -1,6 +1,7 @@
 """A working library for tests: real rows, blobs, jobs, parsing child and Chroma, and a quick embedder of our own."""
 
 import asyncio
+import re
 import zlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,16 +19,20 @@ from app.core.settings import DocumentSettings
 from app.crud import chunks, conversations, files, users
 from app.db.models import File
 from app.db.session import Database, Session
-from app.rag.base import Parser, Urgency, Vectors, VectorStore
+from app.rag.base import Parser, Urgency, Vectors
 from app.rag.pages import Page, ParseError
 from app.rag.parser import ChildParser
 from app.rag.retriever import Passage, Retriever
+from app.rag.vectors import ChromaProcess
+from app.schemas.index import IndexOut
 from app.services.blobs import BlobKey, Blobs
 from app.services.documents import Documents
+from app.services.index_status import IndexStatus
 from app.services.indexing import Index
 from app.services.ingestion import Ingestion
 from app.services.jobs import Context, Jobs
 from app.services.progress import FileProgress
+from app.services.rebuilding import Rebuilding
 from app.services.reconciliation import Reconciliation
 from app.services.streams.events import UserEvents
 from app.services.uploads import Limits, UploadFields
@@ -71,6 +76,9 @@ class WordEmbedder:
 
     def familiarity(self, text: str) -> float:
         return 1.0
+
+    def token_offsets(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[match.end() for match in re.finditer(r"\S+", text)] for text in texts]
 
     async def aclose(self) -> None:
         return None
@@ -123,11 +131,12 @@ class Library:
         folder: Path,
         *,
         parser: Parser = PARSER,
-        vectors: VectorStore | None = None,
+        vectors: ChromaProcess | None = None,
         quota_bytes: int | None = None,
         max_bytes: int = 4 << 20,
         settings: DocumentSettings = SETTINGS,
         embedder: WordEmbedder | None = None,
+        former: Sequence[WordEmbedder] = (),
     ) -> None:
         self.db = db
         self.vectors = vectors
@@ -135,15 +144,25 @@ class Library:
         self.events = UserEvents()
         self.blobs = Blobs(folder / "blobs")
         progress = FileProgress(self.events)
+        self.index = Index(
+            self.embedder if vectors else None,
+            None,
+            vectors,
+            patience_s=settings.embedding_wait_s,
+            recipe={"source": self.embedder.fingerprint},
+            former=lambda recipe: next((each for each in former if recipe == {"source": each.fingerprint}), None),
+        )
         self.ingestion = Ingestion(
             db=db,
             blobs=self.blobs,
             parser=parser,
-            index=Index(self.embedder if vectors else None, None, vectors, patience_s=settings.embedding_wait_s),
+            index=self.index,
             progress=progress,
             settings=settings,
         )
         self.jobs = Jobs(f"sqlite:///{folder}/jobs.db", db=db, replica="test", alone=True)
+        status = IndexStatus(db, self.index, self.events, settings)
+        self.rebuilding = Rebuilding(db=db, index=self.index, stored=vectors, jobs=self.jobs, status=status)
         self.documents = Documents(
             db=db,
             blobs=self.blobs,
@@ -203,12 +222,28 @@ class Library:
         retriever = Retriever(self.db, embedder=None, vectors=None)
         return (await retriever.search(owner, query, scope=None, limit=100)).passages
 
+    def retriever(self) -> Retriever:
+        return Retriever(self.db, embedder=self.embedder, vectors=self.vectors, embedder_of=self.index.embedder_of)
+
+    async def until_index(self, state: str) -> IndexOut:
+        async with asyncio.timeout(SOON_S):
+            while True:
+                if (status := await self.rebuilding.status.read()).state == state:
+                    return status
+                await asyncio.sleep(0.01)
+
+    async def rebuilt(self) -> None:
+        """Build a new index and remove the old one."""
+        await self.rebuilding.request(None)
+        await self.rebuilding.run()
+
     async def found(self, owner: UUID, query: str) -> set[UUID]:
         """The files that a search by words finds."""
         return {passage.file_id for passage in await self.passages(owner, query)}
 
     async def aclose(self) -> None:
         await self.reconciliation.aclose()
+        await self.rebuilding.aclose()
         await self.documents.aclose()
         await self.jobs.aclose()
 
@@ -216,7 +251,8 @@ class Library:
 @asynccontextmanager
 async def running(library: Library) -> AsyncIterator[Library]:
     """With its jobs running."""
-    await library.jobs.start(Context(library.ingestion))
+    await library.index.prepare(library.db)
+    await library.jobs.start(Context(library.ingestion, library.rebuilding))
     try:
         yield library
     finally:

@@ -135,13 +135,15 @@ async def test_a_restart_with_another_embedder_leaves_none_of_the_first_ones_vec
     before.embedder.waits_after = 64
     file = await stored(before)
     await cut(before, file, before.embedder.reached)
-    after = Library(db, tmp_path, parser=parser, vectors=chroma, embedder=NarrowEmbedder())
-    await after.ingestion.run(file.id, 1)
+    async with running(Library(db, tmp_path, parser=parser, vectors=chroma, embedder=NarrowEmbedder())) as after:
+        await after.ingestion.run(file.id, 1)
+        row, counts = await look(after, file)
+        assert row.status == FileStatus.READY
+        assert counts == Counts(60, row.chunks_done, row.chunks_done, 0)  # nobody can embed for that index any more
+        await after.rebuilt()
     row, counts = await look(after, file)
-    assert row.status == FileStatus.READY
     assert counts == Counts(60, row.chunks_done, row.chunks_done, row.chunks_done)
-    assert await chroma.count(file.user_id, file.id, space=NarrowEmbedder.fingerprint) == row.chunks_total
-    assert await chroma.count(file.user_id, file.id, space=WordEmbedder.fingerprint) == 0
+    assert await chroma.count(file.user_id, file.id, space=f"{NarrowEmbedder.fingerprint}#1") == row.chunks_total
 
 
 async def test_a_file_is_embedded_again_without_being_parsed_again(
@@ -151,18 +153,20 @@ async def test_a_file_is_embedded_again_without_being_parsed_again(
     before = Library(db, tmp_path, parser=parser, vectors=chroma)
     file = await stored(before)
     await before.ingestion.run(file.id, 1)
-    async with running(Library(db, tmp_path, parser=parser, vectors=chroma, embedder=NarrowEmbedder())) as after:
+    async with db.begin() as session:  # as a file of before there were several indexes
+        row = await session.get(File, file.id)
+        assert row is not None
+        row.fingerprint = f"old@3|{(row.fingerprint or '').partition('|')[2]}"
+    async with running(Library(db, tmp_path, parser=parser, vectors=chroma)) as after:
         ready = await after.documents.get(file.user_id, file.id)
         assert after.documents.needs_reindex(ready)
-        assert not before.documents.needs_reindex(ready)
-        with pytest.raises(Conflict, match="is ready"):
-            await before.documents.retry(file.user_id, file.id)
         await after.documents.retry(file.user_id, file.id)
         row = await after.until(file.user_id, file.id)
         assert (row.status, row.attempt, after.documents.needs_reindex(row)) == (FileStatus.READY, 2, False)
+        with pytest.raises(Conflict, match="is ready"):
+            await before.documents.retry(file.user_id, file.id)
         assert parser.asked_first == [1]
         assert await chroma.count(file.user_id, file.id) == row.chunks_total
-        assert await chroma.count(file.user_id, file.id, space=WordEmbedder.fingerprint) == 0
 
 
 async def test_an_index_that_lost_something_is_built_again(build: Build) -> None:

@@ -10,6 +10,7 @@ from app.core.errors import AppError, NotFound, StorageFull, TooLarge, Unsupport
 from app.crud import files
 from app.db.session import Database
 from app.services.uploads import clean_name
+from tests.documents import zip_of
 from tests.services.library import Library, blobs_of, conversation, prose, running
 
 TEXT = prose(30).encode()
@@ -30,6 +31,18 @@ async def test_what_is_refused_leaves_nothing(library: Library) -> None:
     assert "empty" in await refused(library, owner, ValidationFailed, b"")
     assert "PDF" in await refused(library, owner, UnsupportedType, b"\x89PNG\r\n\x1a\n" + bytes(99), name="a.pdf.png")
     await refused(library, owner, NotFound, TEXT, conversation_id=foreign)
+
+
+async def test_an_archive_is_known_by_what_is_stored_and_office_files_by_what_they_hold(library: Library) -> None:
+    owner = await library.user()
+    picture = {"picture.jpeg": bytes(20_000)}  # longer than what the first bytes show
+    message = await refused(library, owner, UnsupportedType, zip_of(picture), name="all.zip")
+    assert "a ZIP archive" in message
+    assert "unpack it" in message
+    mimetype = {"mimetype": b"application/vnd.oasis.opendocument.text"}
+    text = {"content.xml": b"<x><p>These are the words of a letter.</p></x>"}
+    file = await library.ready(owner, zip_of(picture | mimetype | text), name="letter.bin")
+    assert file.media_type == "application/vnd.oasis.opendocument.text"
 
 
 async def test_the_storage_quota_counts_all_files(sqlite_db: Database, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ async def follow(
     """Server-sent events of this user from now on, or after `Last-Event-ID`, kept for ten minutes.
 
     `file` is the file as `GET /files/{id}` gives it, or `{id, change: "deleted"}`. `conversation` is `{id, change}`;
-    `change` is `created`, `asked`, `renamed`, `changed` or `deleted`.
+    `change` is `created`, `asked`, `renamed`, `changed` or `deleted`. `job` is how far a new search index is, as
+    `GET /index` gives it, with `kind: "rebuild"`: for administrators and who began it.
     """
     return EventStream(events.tail(user.user_id, last_event_id))

@@ -186,8 +186,9 @@ def shown(file: File, user: SignIn, documents: Documents) -> FileOut:
 
 
 def _safe_type(file: File) -> str:
-    """A page of HTML comes as bytes, whatever a client does with the headers above."""
-    return "application/octet-stream" if "html" in file.media_type or file.media_type[-3:] == "xml" else file.media_type
+    """A page of HTML, or mail that may hold one, comes as bytes, whatever a client does with the headers above."""
+    is_page = file.media_type.endswith(("html", "xml", "rfc822"))
+    return "application/octet-stream" if is_page else file.media_type
 
 
 async def _fields(form: FileForm) -> UploadFields:

@@ -19,6 +19,7 @@ from app.cli.bench import gguf as gguf_bench
 from app.cli.bench import ingest as ingest_bench
 from app.cli.bench import kills as kills_bench
 from app.cli.bench import relay as relay_bench
+from app.cli.bench import search as search_bench
 from app.cli.bench import start as start_bench
 from app.cli.bench import wire as wire_bench
 from app.cli.bench.ingest import Document
@@ -74,6 +75,16 @@ def ingest(
 ) -> None:
     """Upload generated documents: CPU seconds by process, chunks per core-second, and what running streams feel."""
     _show("ingest", ingest_bench.ingest(_documents(documents), streams, _say), json_path)
+
+
+@app.command()
+def search(
+    passages: Annotated[int, typer.Option(help="How many are stored in all.", min=10_000)] = 100_000,
+    queries: Annotated[int, typer.Option(help="How many for each row.", min=1)] = 100,
+    json_path: JsonOption = None,
+) -> None:
+    """Search one user's library among many: CPU per question by words, by meaning and by both."""
+    _show("search", search_bench.search(passages, queries, _say), json_path)
 
 
 @app.command()

@@ -1,6 +1,6 @@
 """The sets that retrieval is measured on: collections of texts, and folders of documents."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from app.cli.evaluate.trying import Asked, Attempt, Figures, Indexing, Report, ask, attempting, report, trying
@@ -11,8 +11,9 @@ from app.rag.gold import Documents
 from app.rag.pages import Page, ParseError
 from app.rag.parser import ChildParser
 from app.rag.retriever import Passage
-from app.rag.sniff import SNIFF_BYTES, media_type
+from app.rag.sniff import SNIFF_BYTES
 from app.rag.trial import Trial
+from app.services.uploads import Sniffed
 
 
 async def measure_collections(folder: Path, database_url: str | None) -> Report:
@@ -76,9 +77,13 @@ async def _read(documents: Documents, trial: Trial, attempt: Attempt) -> tuple[d
 
 
 async def _parsed(parser: ChildParser, path: Path) -> list[Page]:
+    sniffed = await Sniffed.of(_head(path), path.name)
+    return [page async for page, _ in parser.pages(path, await sniffed.media_type(path))]
+
+
+async def _head(path: Path) -> AsyncIterator[bytes]:
     with path.open("rb") as file:
-        kind = media_type(file.read(SNIFF_BYTES), path.name)
-    return [page async for page, _ in parser.pages(path, kind)]
+        yield file.read(SNIFF_BYTES)
 
 
 def _pages(passage: Passage) -> Sequence[str]:

@@ -23,7 +23,7 @@ from app.rag.measures import Cost, Grades, Quality, Ranking
 from app.rag.retriever import Passage
 from app.rag.trial import Splitting, Trial
 from app.rag.vectors import ChromaProcess
-from app.services.indexing import UNLIMITED_TOKENS
+from app.services.index_writer import UNLIMITED_TOKENS
 from app.services.llm.configured import build_pool
 from app.services.llm.embedders import build_embedder
 

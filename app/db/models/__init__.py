@@ -6,6 +6,7 @@ from app.db.models.conversation import Conversation
 from app.db.models.executor import Executor
 from app.db.models.file import Chunk, File, FilePage, Posting
 from app.db.models.golden import GoldenQuestion, GoldenRun
+from app.db.models.index import IndexedFile, SearchIndex
 from app.db.models.message import IdempotencyKey, Ledger, Message, MessageText, Run
 from app.db.models.tag import FileTag
 from app.db.models.usage import UsageDay
@@ -26,12 +27,14 @@ __all__ = [
     "GoldenQuestion",
     "GoldenRun",
     "IdempotencyKey",
+    "IndexedFile",
     "Ledger",
     "Message",
     "MessageText",
     "Posting",
     "RefreshToken",
     "Run",
+    "SearchIndex",
     "UsageDay",
     "User",
 ]

@@ -73,12 +73,16 @@ class FilePage(Base):
 
 
 class Chunk(Base):
-    """A passage. The integer id is the FTS5 rowid and the postings' key; vectors are named `<file_id>:<ordinal>`."""
+    """A passage. The integer id is the FTS5 rowid and the postings' key; vectors are named `<file_id>:<ordinal>`.
+
+    `generation` is the id of the index that it belongs to: what searches names one, see `crud/index.py`.
+    """
 
     __tablename__ = "chunks"
     __table_args__ = (
-        UniqueConstraint("file_id", "ordinal"),
-        Index("ix_chunks_user_terms", "user_id", "terms"),  # covers what BM25 needs to know of a library
+        UniqueConstraint("file_id", "generation", "ordinal"),
+        # Covers what BM25 needs to know of a library.
+        Index("ix_chunks_user_terms", "user_id", "generation", "terms"),
         Index("ix_chunks_file_pages", "file_id", "page_from", "page_to", "ordinal"),  # for tags of pages
         {"sqlite_autoincrement": True},
     )
@@ -86,6 +90,7 @@ class Chunk(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     file_id: Mapped[UUID] = mapped_column(ForeignKey("files.id", ondelete="CASCADE"))
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")
     ordinal: Mapped[int]
     page_from: Mapped[int]
     page_to: Mapped[int]
@@ -101,9 +106,12 @@ class Posting(Base):
     """One term of one chunk: the text index on PostgreSQL. SQLite has FTS5 instead and leaves this table empty."""
 
     __tablename__ = "postings"
-    __table_args__ = (Index("ix_postings_user_term", "user_id", "term", postgresql_include=["chunk_id", "frequency"]),)
+    __table_args__ = (
+        Index("ix_postings_user_term", "user_id", "generation", "term", postgresql_include=["chunk_id", "frequency"]),
+    )
 
     chunk_id: Mapped[int] = mapped_column(ForeignKey("chunks.id", ondelete="CASCADE"), primary_key=True)
     term: Mapped[str] = mapped_column(String(100), primary_key=True)
     user_id: Mapped[UUID]
+    generation: Mapped[int] = mapped_column(default=0, server_default="0")
     frequency: Mapped[int]

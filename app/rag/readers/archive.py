@@ -8,6 +8,7 @@ from typing import IO, Self
 
 from app.rag.pages import ParseError
 
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MAX_ENTRIES = 20_000
 MAX_UNPACKED_BYTES = 200 << 20
 
@@ -18,7 +19,9 @@ class Archive:
     def __init__(self, path: Path) -> None:
         try:
             self._zip = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError) as error:
+        except zipfile.BadZipFile as error:
+            raise _no_archive(path, error) from error
+        except (NotImplementedError, ValueError, OSError) as error:
             raise ParseError("damaged", f"the archive cannot be opened: {error}; save the file again") from error
         self.names = frozenset(self._zip.namelist())
         self._left = MAX_UNPACKED_BYTES
@@ -44,6 +47,14 @@ class Archive:
         if self._left < 0:
             limit = MAX_UNPACKED_BYTES >> 20
             raise ParseError("too_much_text", f"the file unpacks to more than {limit} MB; split it into smaller ones")
+
+
+def _no_archive(path: Path, error: zipfile.BadZipFile) -> ParseError:
+    """Office encrypts a document as a whole and stores it in an OLE file."""
+    with path.open("rb") as file:
+        if file.read(len(OLE)) == OLE:
+            return ParseError("encrypted", "the document is protected by a password; save it without one")
+    return ParseError("damaged", f"the archive cannot be opened: {error}; save the file again")
 
 
 class Entry:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
+from app.rag.readers.alphabets import PAGES
 from app.rag.readers.byte_order import wide_encoding
+from app.rag.readers.encoding_guess import guessed_encoding, page_score
 
 PIECE_BYTES = 1 << 20
 SAMPLE_BYTES = 1 << 16
@@ -31,12 +33,10 @@ WIDER = {
     "iso-8859-8-i": "cp1255",
     "tis-620": "cp874",
 }
-LIKELIEST = (
-    "cp932", "gb18030", "euc_jp", "cp949", "big5", "cp1252", "cp1251", "cp1250", "cp1254", "cp1253", "cp1255", "cp1256",
-    "cp1257", "cp874", "koi8_r", "koi8_u", "cp866", "iso8859_5", "iso8859_2", "iso8859_7", "mac_roman", "cp850",
-    "utf_16_be", "utf_16_le",
-)  # fmt: skip
-STATEFUL = ("iso2022_jp", "iso2022_kr", "hz")
+STATEFUL = ("iso2022_jp", "iso2022_jp_2", "iso2022_kr", "hz")
+PAGE_NAMES = {codecs.lookup(page).name: page for page in PAGES}
+HOPELESS = 50_000  # breaks: this is no UTF-8, however long it goes on
+DOUBTFUL = 0.3  # how much better a guess must read than what a file declares
 
 
 def detect_encoding(path: Path) -> str:
@@ -45,13 +45,16 @@ def detect_encoding(path: Path) -> str:
         return _detect(iter(lambda: file.read(PIECE_BYTES), b""))
 
 
-def decode(data: bytes) -> str:
-    """The text of `data`; what no encoding explains becomes U+FFFD."""
-    return data.decode(_detect(iter([data])), "replace")
+def decode(data: bytes, *, declared: str | None = None) -> str:
+    """The text of `data`; what no encoding explains becomes U+FFFD. `declared`: what its envelope says."""
+    name = _detect(iter([data]), _named(declared) if declared else None)
+    return data.decode(name, "replace").removeprefix("\ufeff")
 
 
-def _detect(pieces: Iterator[bytes]) -> str:
+def _detect(pieces: Iterator[bytes], declared: str | None = None) -> str:
     head = next(pieces, b"")
+    if declared in STATEFUL or declared == "utf-7":
+        return declared
     if name := wide_encoding(head[:SAMPLE_BYTES]):
         return name
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
@@ -64,10 +67,14 @@ def _detect(pieces: Iterator[bytes]) -> str:
             broken += wrong
             valid += len(text) - len(text.encode("ascii", "ignore")) - wrong
             sample += _foreign_lines(piece, SAMPLE_BYTES - len(sample))
+        if broken > HOPELESS and broken * 4 > valid:
+            break
         piece = next(pieces, b"")
+    broken += len(decoder.decode(b"", True))
     if broken * 20 <= valid:  # a few broken bytes do not make a long UTF-8 file anything else
         return _stateful(head) or "utf-8"
-    return _declared(head, sample) or _guessed(sample)
+    declared = declared or _declared(head)
+    return declared if declared and _explains(declared, sample) else _guessed(sample)
 
 
 def _foreign_lines(piece: bytes, room: int) -> bytes:
@@ -99,27 +106,33 @@ def _stateful(head: bytes) -> str | None:
     return None
 
 
-def _declared(head: bytes, sample: bytes) -> str | None:
+def _declared(head: bytes) -> str | None:
     found = DECLARED.search(head[:4096])
-    if not found:
-        return None
-    name = found[1].decode().lower()
-    name = WIDER.get(name, name)
+    return _named(found[1].decode()) if found else None
+
+
+def _named(label: str) -> str | None:
+    name = label.strip().strip("\"'").lower()
     try:
-        broken = sample.decode(name, "replace").count("\ufffd")
-    except (LookupError, UnicodeError):
+        return codecs.lookup(WIDER.get(name, name)).name if b"".decode(WIDER.get(name, name)) == "" else None
+    except (LookupError, UnicodeError, ValueError):
         return None
-    return name if broken * 50 <= len(sample) else None
+
+
+def _explains(name: str, sample: bytes) -> bool:
+    """Whether a sample can be what it declares: without breaks, and not gibberish where a guess gives words."""
+    if sample.decode(name, "replace").count("\ufffd") * 50 > len(sample):
+        return False
+    page, guess = PAGE_NAMES.get(name), guessed_encoding(sample)
+    if guess is None or guess == page or (page is None and guess not in PAGES):
+        return True
+    better = page_score(sample, guess) if guess in PAGES else 1.0
+    return (page_score(sample, page) if page else DOUBTFUL) > better - DOUBTFUL
 
 
 def _guessed(sample: bytes) -> str:
-    """The likeliest of the code pages that give the least noise: alone, the library prefers rare ones too often."""
-    matches = list(from_bytes(sample, cp_isolation=list(LIKELIEST)))
-    if not matches:
-        return "cp1252"
-    least = min(match.chaos for match in matches)
-    names = {
-        name for match in matches if match.chaos <= least for name in (match.encoding, *match.could_be_from_charset)
-    }
-    name = next((name for name in LIKELIEST if name in names), matches[0].encoding)
-    return WIDER.get(name, name)
+    """Where no alphabet that is known here fits, a general detector is asked."""
+    if name := guessed_encoding(sample):
+        return name
+    found = from_bytes(sample).best()
+    return WIDER.get(found.encoding, found.encoding) if found is not None else "cp1252"

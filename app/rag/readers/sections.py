@@ -1,8 +1,9 @@
 """Sections: the pages of formats that have none."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from app.rag.pages import Page
 
@@ -62,3 +63,67 @@ class Sectioned(ABC):
         self.page_count(path)
         for number, text in enumerate((self._sections or [])[first - 1 :], first):
             yield Page(number, text)
+
+
+class Part(NamedTuple):
+    """A piece of a file that has a name of its own: rows, a message, a slide. `failure`: why it was not read."""
+
+    label: str | None
+    text: str
+    failure: str | None = None
+
+
+class Parted(ABC):
+    """A loader whose pages have labels. Reads the file twice, once to count; a long part is cut into sections."""
+
+    @abstractmethod
+    def parts(self, path: Path) -> Iterable[Part]:
+        """In order, the same each time."""
+
+    def page_count(self, path: Path) -> int | None:
+        return sum(1 for _ in self._cut(path))
+
+    def pages(self, path: Path, first: int) -> Iterator[Page]:
+        for number, part in enumerate(self._cut(path), 1):
+            if number >= first:
+                yield Page(number, part.text, label=part.label, failure=part.failure)
+
+    def _cut(self, path: Path) -> Iterator[Part]:
+        for part in self.parts(path):
+            yield from (Part(part.label, section) for section in sections([part.text]))
+
+
+class PartedWhole(Parted):
+    """Reads the file once and keeps its parts."""
+
+    def __init__(self) -> None:
+        self._parts: list[Part] | None = None
+
+    @abstractmethod
+    def read(self, path: Path) -> Iterable[Part]: ...
+
+    def parts(self, path: Path) -> Iterable[Part]:
+        if self._parts is None:
+            self._parts = list(self.read(path))
+        return self._parts
+
+
+def lined(lines: Iterable[str], name: str, *, most: int, before: Sequence[str] = ()) -> Iterator[Part]:
+    """Parts of at most `most` lines and the size of a section, called `rows 1-500`; each begins with `before`.
+
+    `name` is in the plural.
+    """
+    empty = sum(len(line) + 1 for line in before)
+    held, size, first, number = list(before), empty, 1, 0
+    for number, line in enumerate(lines, 1):
+        if number > first and (size + len(line) > SECTION_CHARS or number - first >= most):
+            yield Part(_span(name, first, number - 1), "\n".join(held))
+            held, size, first = list(before), empty, number
+        size += len(line) + 1
+        held.append(line)
+    if number >= first:
+        yield Part(_span(name, first, number), "\n".join(held))
+
+
+def _span(name: str, first: int, last: int) -> str:
+    return f"{name} {first}-{last}" if first < last else f"{name.removesuffix('s')} {first}"

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from app.rag.readers.archive import Archive
 from app.rag.readers.blocks import Blocks
-from app.rag.readers.word_package import SKIPPED, Package, Style, attribute
+from app.rag.readers.opc import attribute
+from app.rag.readers.tables import MAX_COLUMNS
+from app.rag.readers.word_package import SKIPPED, Package, Style
 
 # Characters that stand for elements; the last row writes formulas (OMML) in one line.
 CHARACTERS = {
@@ -16,12 +18,12 @@ SYMBOL_FONTS = range(0xF000, 0xF100)  # private characters; what they look like 
 
 
 def word_text(archive: Archive) -> str:
-    """Headings as `# `, list items as `- `, table rows as ` | ` lines, notes after their paragraph, page breaks as
-    form feeds. Deleted text is left out. Raises ParseError."""
+    """Headings as `# `, list items as `- `, tables as Markdown, notes after their paragraph, page breaks as form
+    feeds. Deleted text is left out. Raises ParseError."""
     package = Package(archive)
     document = Document(package)
     package.read(package.main, document)
-    return document.blocks.text()
+    return "\n\n".join([document.blocks.text(), *package.margins()])
 
 
 @dataclass(slots=True)
@@ -41,6 +43,9 @@ class Document:
         self._styles = package.styles()
         self._notes = package.notes()
         self._paragraphs: list[Paragraph] = []
+        self._spans: list[int] = []  # columns of each open cell
+        self._goes_on = False  # whether the last opened cell is merged with the one above
+        self._heads = False  # whether the open row is a header of its table
         self._skipped = 0
         self._taking = False
         self._broken = False  # an explicit page break came last: Word repeats it as a rendered one
@@ -92,16 +97,38 @@ class Document:
         if self._paragraphs:
             self._paragraphs[-1].listed = attribute(attributes, "val") != "0"
 
+    def open_table(self, _attributes: dict[str, str]) -> None:
+        self.blocks.open_table()
+
     def open_row(self, _attributes: dict[str, str]) -> None:
         self.blocks.open_row()
+        self._heads = False
 
     def open_cell(self, _attributes: dict[str, str]) -> None:
         if self.blocks.in_row:
             self.blocks.open_frame()
+            self._spans.append(1)
+            self._goes_on = False
+
+    def head_row(self, attributes: dict[str, str]) -> None:
+        self._heads = attribute(attributes, "val") not in {"0", "false", "off"}
+
+    def span(self, attributes: dict[str, str]) -> None:
+        columns = attribute(attributes, "val") or ""
+        if self._spans and columns.isdecimal():
+            self._spans[-1] = max(1, min(int(columns[:4]), MAX_COLUMNS))
+
+    def merge(self, attributes: dict[str, str]) -> None:
+        self._goes_on = attribute(attributes, "val") in {None, "continue"}
 
     def close_cell(self) -> None:
         if self.blocks.in_row:
-            self.blocks.close_cell()
+            self.blocks.close_cell(columns=self._spans.pop(), heads=self._heads, goes_on=self._goes_on)
+            self._goes_on = False
+
+    def close_row(self) -> None:
+        if self.blocks.in_row:
+            self.blocks.close_row()
 
     def line_break(self, attributes: dict[str, str]) -> None:
         if attribute(attributes, "type") == "page":
@@ -146,7 +173,7 @@ class Document:
         self._aside(self._notes.get(("comment", attribute(attributes, "id") or ""), ""))
 
     def chart(self, attributes: dict[str, str]) -> None:
-        self._aside(self._package.words_of(attribute(attributes, "id")))
+        self._aside(self._package.chart(attribute(attributes, "id")))
 
     def diagram(self, attributes: dict[str, str]) -> None:
         self._aside(self._package.words_of(attribute(attributes, "dm")))
@@ -167,7 +194,11 @@ STARTS: dict[str, Callable[[Document, dict[str, str]], None]] = {
     "outlineLvl": Document.outline,
     "numId": Document.number,
     "pageBreakBefore": Document.page_break_before,
+    "tbl": Document.open_table,
     "tr": Document.open_row,
+    "tblHeader": Document.head_row,
+    "gridSpan": Document.span,
+    "vMerge": Document.merge,
     "tc": Document.open_cell,
     "br": Document.line_break,
     "lastRenderedPageBreak": Document.rendered_page_break,
@@ -183,6 +214,7 @@ STARTS: dict[str, Callable[[Document, dict[str, str]], None]] = {
 ENDS: dict[str, Callable[[Document], None]] = {
     "p": Document.close_paragraph,
     "tc": Document.close_cell,
-    "tr": lambda document: document.blocks.close_row(),
+    "tr": Document.close_row,
+    "tbl": lambda document: document.blocks.close_table(),
     "d": Document.close_delimiter,
 }

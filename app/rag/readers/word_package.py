@@ -1,14 +1,14 @@
 """The parts of a Word file around its text: relationships, headings among the styles, notes, charts, inserted files."""
 
-import posixpath
 import re
 from dataclasses import dataclass, field
 
-from app.rag.pages import ParseError
 from app.rag.readers.archive import Archive
+from app.rag.readers.chart import Chart
 from app.rag.readers.encoding import decode
 from app.rag.readers.html import html_text
-from app.rag.readers.xml import Events, parse_xml
+from app.rag.readers.opc import Opc, Silent, attribute
+from app.rag.readers.xml import Events
 
 HEADING = re.compile(r"heading\s*([1-9])$", re.IGNORECASE)
 NOTE_PARTS = {"footnotes": "footnote", "endnotes": "endnote", "comments": "comment"}
@@ -16,11 +16,6 @@ NOTE_PARTS = {"footnotes": "footnote", "endnotes": "endnote", "comments": "comme
 SKIPPED = frozenset({
     "del", "delText", "delInstrText", "instrText", "moveFrom", "rPr", "Fallback", "rt", "sdtPr", "tabs",
 })  # fmt: skip
-
-
-def attribute(attributes: dict[str, str], name: str) -> str | None:
-    """An attribute by its local name, whatever its prefix."""
-    return next((value for key, value in attributes.items() if key.rpartition(":")[2] == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +31,9 @@ class Package:
 
     def __init__(self, archive: Archive) -> None:
         self.archive = archive
-        main = next((target for kind, target in self._related("").values() if kind == "officeDocument"), None)
-        self.main = main or "word/document.xml"
-        if self.main not in archive.names:
-            raise ParseError("damaged", "the file is a ZIP archive without a Word document in it")
-        self._targets = self._related(self.main)
+        self._package = Opc(archive, usual="word/document.xml", what="Word document", root="document")
+        self.main = self._package.main
+        self._targets = self._package.relations(self.main)
 
     def styles(self) -> dict[str, Style]:
         """Paragraph styles by their id. Names of built-in styles are English in every language of Word."""
@@ -57,13 +50,30 @@ class Package:
                 self.read(part, found)
         return found.texts
 
+    def chart(self, identifier: str | None) -> str:
+        """The titles and values of a chart."""
+        chart = Chart()
+        _, part = self._targets.get(identifier or "", ("", ""))
+        if part in self.archive.names:
+            self.read(part, chart)
+        return chart.lines()
+
     def words_of(self, identifier: str | None) -> str:
-        """The words in a related part: a chart or a diagram."""
+        """The words in a diagram."""
         words = Words()
         _, part = self._targets.get(identifier or "", ("", ""))
         if part in self.archive.names:
             self.read(part, words)
-        return " ".join(" ".join(words.found).split())
+        return " ".join("".join(words.found).split())
+
+    def margins(self) -> list[str]:
+        """Headers and footers, each once; those that only count pages are left out."""
+        said: list[str] = []
+        for part in (*self._parts("header"), *self._parts("footer")):
+            words = Words()
+            self.read(part, words)
+            said.append(" ".join("".join(words.found).split()))
+        return [line for line in dict.fromkeys(said) if sum(map(str.isalpha, line)) > 4]
 
     def inserted(self, identifier: str | None) -> str:
         """The text of a file inserted as a whole (altChunk): HTML or plain text; others are left out."""
@@ -77,43 +87,10 @@ class Package:
         return html_text(text) if part.lower().endswith(("html", "htm")) else text
 
     def read(self, part: str, events: Events) -> None:
-        with self.archive.open(part) as entry:
-            parse_xml(entry, events)
+        self._package.read(part, events)
 
     def _parts(self, kind: str) -> list[str]:
         return [part for k, part in self._targets.values() if k == kind and part in self.archive.names]
-
-    def _related(self, part: str) -> dict[str, tuple[str, str]]:
-        folder, name = posixpath.split(part)
-        found = Relationships(folder)
-        rels = posixpath.join(folder, "_rels", f"{name}.rels")
-        if rels in self.archive.names:
-            self.read(rels, found)
-        return found.targets
-
-
-class Silent:
-    """Events that say nothing; readers override what they need."""
-
-    def start(self, name: str, attributes: dict[str, str]) -> None: ...
-
-    def end(self, name: str) -> None: ...
-
-    def text(self, data: str) -> None: ...
-
-
-class Relationships(Silent):
-    """Targets by id, each with the last word of its type; links that leave the file are dropped."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self.targets: dict[str, tuple[str, str]] = {}
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "Relationship" and attributes.get("TargetMode") != "External":
-            kind = attributes.get("Type", "").rpartition("/")[2]
-            target = posixpath.normpath(posixpath.join("/", self._folder, attributes.get("Target", "")))
-            self.targets[attributes.get("Id", "")] = kind, target.lstrip("/")
 
 
 @dataclass(slots=True)
@@ -192,17 +169,22 @@ class Notes(Silent):
 
 
 class Words(Silent):
-    """The text elements of a chart (`v`, `t`) or diagram (`t`)."""
+    """The text elements of a diagram, header or footer."""
 
     def __init__(self) -> None:
         self.found: list[str] = []
+        self._skipped = 0
         self._taking = False
 
     def start(self, name: str, _attributes: dict[str, str]) -> None:
-        self._taking = name in {"t", "v"}
+        self._skipped += name in SKIPPED
+        self._taking = name == "t" and not self._skipped
 
-    def end(self, _name: str) -> None:
+    def end(self, name: str) -> None:
         self._taking = False
+        self._skipped -= name in SKIPPED
+        if name in {"p", "tab"}:
+            self.found.append(" ")
 
     def text(self, data: str) -> None:
         if self._taking:

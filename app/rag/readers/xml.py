@@ -23,14 +23,19 @@ class Events(Protocol):
     def text(self, data: str) -> None: ...
 
 
-def parse_xml(source: Source, events: Events) -> None:
-    """Tell `events` what the document holds. Raises ParseError when it is malformed or declares a document type."""
+def parse_xml(source: Source, events: Events, *, typed: bool = False) -> None:
+    """Tell `events` what the document holds. Raises ParseError when it is malformed or declares entities.
+
+    `typed`: it may name a document type, which is not read. Elsewhere that alone is refused.
+    """
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler = _local_start(events)
     parser.EndElementHandler = _local_end(events)
     parser.CharacterDataHandler = events.text
-    parser.StartDoctypeDeclHandler = _refuse
+    parser.EntityDeclHandler = _refuse
+    if not typed:
+        parser.StartDoctypeDeclHandler = _refuse
     try:
         while piece := source.read(PIECE_BYTES):
             parser.Parse(piece, False)

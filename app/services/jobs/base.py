@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from app.core.registry import Registry
+from app.core.settings import StorageSettings
 
 S = TypeVar("S")
 Payload = Mapping[str, str]
@@ -38,4 +39,14 @@ class Context:
 Job = Callable[[Context, Payload], Awaitable[None]]
 """Runs at least once: what it did before a crash must be harmless to do again. Cancelled by asyncio's cancellation."""
 
-JOBS: Registry[Job] = Registry("job", {"ingest": "app.services.ingestion:ingest"})
+JOBS: Registry[Job] = Registry(
+    "job", {"ingest": "app.services.ingestion:ingest", "rebuild": "app.services.rebuilding:rebuild"}
+)
+# They run for hours, so they take no turn from others; each sees to it by itself that it runs once.
+LONG: Final = frozenset({"rebuild"})
+
+
+def jobs_url(settings: StorageSettings) -> str:
+    """Where the jobs' own tables are: a file of their own beside SQLite rows, else the rows' PostgreSQL."""
+    url = settings.rows_url
+    return f"sqlite:///{settings.data_dir / 'jobs.db'}" if url.startswith("sqlite") else url

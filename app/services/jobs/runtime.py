@@ -13,7 +13,7 @@ from loguru import logger
 from app.core.registry import Registry
 from app.crud import executors
 from app.db.session import Database
-from app.services.jobs.base import JOBS, Context, Job, JobState
+from app.services.jobs.base import JOBS, LONG, Context, Job, JobState
 
 if TYPE_CHECKING:
     from app.services.jobs.durable import DurableJobs
@@ -161,7 +161,7 @@ class Jobs:
             raise asyncio.CancelledError
         self._running[job_id] = task
         try:
-            async with self._slots:
+            async with contextlib.nullcontext() if name in LONG else self._slots:
                 await self._table.get(name)(self._context, payload)
         finally:
             del self._running[job_id]

@@ -48,7 +48,15 @@ def test_headings_lists_tables_and_notes(tmp_path: Path, namespace: str) -> None
     parts = {"styles.xml": ("styles", STYLES), "footnotes.xml": ("footnotes", NOTES)}
     (page,) = pages_of(tmp_path / "a.docx", docx(body, namespace=namespace, parts=parts))
     headings, items = "## Title\n\n## Derived\n\nCircle\n\n### Outline", "- one\n- two"
-    assert page == f"{headings}\n\n{items}\n\nText\tgoes on.\n\nThe note.\n\na | b c\nd | e"
+    assert page == f"{headings}\n\n{items}\n\nText\tgoes on.\n\nThe note.\n\n| a | b c |\n| --- | --- |\n| d | e |"
+
+
+def test_a_cell_that_is_merged_with_the_one_above_repeats_it(tmp_path: Path) -> None:
+    first, more = '<w:tcPr><w:vMerge w:val="restart"/></w:tcPr>', "<w:tcPr><w:vMerge/></w:tcPr>"
+    rows = row(paragraph("Name"), paragraph("Mark")) + row(first + paragraph("Ann"), paragraph("1"))
+    body = f"<w:tbl>{rows}{row(more + paragraph(''), paragraph('2'))}</w:tbl>"
+    (page,) = pages_of(tmp_path / "a.docx", docx(body))
+    assert page.split("\n")[2:] == ["| Ann | 1 |", "| Ann | 2 |"]
 
 
 def test_controls_boxes_insertions_and_deletions(tmp_path: Path) -> None:
@@ -64,9 +72,19 @@ def test_controls_boxes_insertions_and_deletions(tmp_path: Path) -> None:
 
 def test_files_and_charts_inside_the_document(tmp_path: Path) -> None:
     body = '<w:altChunk r:id="part.html"/><w:p><w:r><chart r:id="chart1.xml"/></w:r></w:p><w:altChunk r:id="missing"/>'
-    chart = "<chart><t>Sales</t><cat><v>May</v></cat></chart>"
-    parts = {"part.html": ("aFChunk", "<h1>Inside</h1><p>text"), "chart1.xml": ("chart", chart)}
-    assert pages_of(tmp_path / "a.docx", docx(body, parts=parts)) == ["# Inside\n\ntext\n\nSales May"]
+    chart = (
+        "<chart><title><t>Sales</t></title><ser><tx><v>2024</v></tx><cat><pt idx='0'><v>May</v></pt></cat>"
+        "<val><pt idx='0'><v>7</v></pt></val></ser></chart>"
+    )
+    parts = {
+        "part.html": ("aFChunk", "<h1>Inside</h1><p>text"),
+        "chart1.xml": ("chart", chart),
+        "header1.xml": ("header", "<hdr><p><r><t>Our</t></r><tab/><r><t>header</t></r></p></hdr>"),
+        "header2.xml": ("header", "<hdr><p><r><t>Our header</t></r></p></hdr>"),
+        "footer1.xml": ("footer", "<ftr><p><instrText>PAGE</instrText><r><t>1</t></r></p></ftr>"),
+    }
+    text = "# Inside\n\ntext\n\nSales\n\n|  | 2024 |\n| --- | --- |\n| May | 7 |\n\nOur header"
+    assert pages_of(tmp_path / "a.docx", docx(body, parts=parts)) == [text]
 
 
 def test_page_breaks_start_pages_and_words_echo_of_them_does_not(tmp_path: Path) -> None:
@@ -80,7 +98,7 @@ def test_page_breaks_start_pages_and_words_echo_of_them_does_not(tmp_path: Path)
         + "</w:tbl>"
     )
     pages = pages_of(tmp_path / "a.docx", docx(body))
-    assert [page.strip() for page in pages] == ["one", "two\n\nstill two, then", "three", "# four", "a | b"]
+    assert [page.strip() for page in pages] == ["one", "two\n\nstill two, then", "three", "# four", "| a | b |"]
 
 
 @pytest.mark.parametrize(
