@@ -60,6 +60,17 @@ def normalised(given: Mapping[str, object]) -> Tags:
     return found
 
 
+def in_words(given: Sequence[str]) -> Tags:
+    """`grade:5`, `grade:6` as {"grade": ["5", "6"]}, cut at the first colon."""
+    found: dict[str, list[str]] = {}
+    for one in given:
+        key, colon, value = one.partition(":")
+        if not colon:
+            raise ValidationFailed(f"tag {one[:80]!r}: write a key and a value, such as 'grade:5'")
+        found.setdefault(key, []).append(value)
+    return normalised(found)
+
+
 def _word(what: str, given: object, max_chars: int) -> str:
     if isinstance(given, bool):
         return "true" if given else "false"

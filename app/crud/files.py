@@ -1,7 +1,7 @@
 """Files, the text of their pages, and the fenced steps of their ingestion."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, func, select, tuple_, update
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.enums import FileStatus
 from app.crud import paging
+from app.crud import tags as tag_rows
 from app.db.base import now
 from app.db.models import File, FilePage, User
 
@@ -21,7 +22,10 @@ SEPARATOR = "|"  # in a file's fingerprint, after that of its embedder
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which of a user's files a list shows. `not_of`: those that are ready and of another embedder than this."""
+    """Which of a user's files a list shows. `not_of`: those that are ready and of another embedder than this.
+
+    `tags`: those that have a value of every key, on the whole file or on some page.
+    """
 
     conversation_id: UUID | None = None
     status: FileStatus | None = None
@@ -29,6 +33,7 @@ class Filter:
     not_of: str | None = None
     sha256: str | None = None
     source_url: str | None = None
+    tags: tag_rows.Filter = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,7 @@ async def newest(
         query = query.where(File.source_url == which.source_url)
     if which.not_of is not None:
         query = query.where(*_strange(which.not_of))
+    query = tag_rows.narrowed(query, which.tags)
     if cursor is not None:
         query = query.where(
             tuple_(File.created_at, File.id)

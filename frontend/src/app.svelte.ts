@@ -3,15 +3,17 @@ import { Api } from './api/client';
 import { faultOf } from './api/errors';
 import type { ModelRef, Pull } from './api/model-types';
 import type { StoredFile } from './api/types';
+import { type Scope, scopeBody } from './chat/scope';
 import { ChatSession } from './chat/session.svelte';
 import { Account } from './stores/account.svelte';
 import { Conversations } from './stores/conversations.svelte';
 import { moveDraft } from './stores/drafts';
 import { Feed } from './stores/feed';
-import { Files } from './stores/files.svelte';
+import { type FileChange, Files } from './stores/files.svelte';
 import { Models } from './stores/models.svelte';
 import { Pulls } from './stores/pulls.svelte';
 import { Route } from './stores/route.svelte';
+import { Scopes } from './stores/scopes.svelte';
 import { sentence } from './text';
 
 export interface Question {
@@ -19,6 +21,13 @@ export interface Question {
   text: string;
   action: string;
   act: () => Promise<void> | void;
+}
+
+/** A list of files that is shown. */
+export interface FileShelf {
+  take(change: FileChange): void;
+  refresh(): Promise<void>;
+  close(): void;
 }
 
 /** Everything that lives as long as the page. */
@@ -29,14 +38,18 @@ export class App {
   conversations = new Conversations(this.api);
   models = new Models(this.api);
   pulls = new Pulls(this.api, { say: (text) => this.say(text), ready: () => void this.models.load() });
-  files = new Files(this.api, (text) => this.say(text));
-  useFiles = $state(true);
+  files = new Files(
+    this.api,
+    (text) => this.say(text),
+    (text) => (this.notice = text),
+  );
+  scopes = new Scopes();
   chat = new ChatSession(this.api, {
     say: (text) => this.say(text),
     opened: (id, isNew) => this.#opened(id, isNew),
     options: () => ({
       ...(this.model ? { model_source: this.model.source, model: this.model.model ?? undefined } : {}),
-      ...(this.useFiles ? {} : { use_rag: false }),
+      ...scopeBody(this.scope),
     }),
   });
   feed = new Feed(this.api, { event: (name, data) => this.#event(name, data), back: () => this.#back(), poll: () => this.#poll() });
@@ -45,6 +58,15 @@ export class App {
   get model(): ModelRef | null {
     const last = this.chat.path.findLast((turn) => turn.role === 'assistant' && turn.source);
     return this.models.chosen(this.chat.conversationId, last?.asked ?? null);
+  }
+
+  /** Where the open chat looks things up. */
+  get scope(): Scope {
+    return this.scopes.of(this.chat.conversationId);
+  }
+
+  narrow(change: Partial<Scope>): void {
+    this.scopes.set(this.chat.conversationId, change);
   }
 
   get isAdmin(): boolean {
@@ -56,6 +78,12 @@ export class App {
   /** Files that are about to be sent, once there is a conversation for them. */
   attaching = $state(0);
   #making: Promise<string> | null = null;
+
+  /** The newest `job` event; what shows jobs asks anew. */
+  job = $state.raw<unknown>(null);
+  /** What files that are dropped are added to, beside the library. */
+  dropInto = $state.raw<((file: StoredFile) => Promise<unknown>) | null>(null);
+  #shelves = new Set<FileShelf>();
 
   /** What a screen reader is told. */
   said = $state('');
@@ -93,6 +121,7 @@ export class App {
   stop(): void {
     this.feed.stop();
     this.chat.close();
+    this.scopes.forget();
   }
 
   /** The conversation that files and questions go to; one is made when there is none. */
@@ -106,6 +135,18 @@ export class App {
     const { id } = await this.api.newConversation();
     this.#opened(id, true);
     return id;
+  }
+
+  /** A list of files is told what changes, and asks anew when no events come. */
+  watchFiles(list: FileShelf): () => void {
+    const watch = (change: FileChange) => list.take(change);
+    this.files.watchers.add(watch);
+    this.#shelves.add(list);
+    return () => {
+      this.files.watchers.delete(watch);
+      this.#shelves.delete(list);
+      list.close();
+    };
   }
 
   async attach(files: Iterable<File>): Promise<void> {
@@ -123,13 +164,14 @@ export class App {
       this.adopted = id;
       moveDraft(null, id);
       this.models.settle(id);
+      this.scopes.settle(id);
       this.chat.conversationId = id;
       this.route.settle(id);
     }
   }
 
   async #poll(): Promise<void> {
-    await Promise.all([this.files.poll(), this.pulls.poll()]);
+    await Promise.all([this.files.poll(), this.pulls.poll(), ...[...this.#shelves].map((list) => list.refresh())]);
   }
 
   #back(): void {
@@ -144,6 +186,7 @@ export class App {
       if (file.change === 'deleted') this.files.drop(file.id);
       else this.files.apply(file);
     }
+    if (name === 'job') this.job = data;
     if (name === 'model') this.pulls.apply(data as Pull);
     if (name === 'conversation') this.#conversationChanged(data as { id: string; change: string });
   }

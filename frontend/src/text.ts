@@ -26,6 +26,10 @@ export function size(bytes: number): string {
 
 export const pages = (from: number, to: number) => (from === to ? `page ${from}` : `pages ${from}–${to}`);
 
+/** Where a passage is: what its first page is called, or its pages. */
+export const place = (at: { page_from: number; page_to: number; page_label?: string | null }) =>
+  at.page_label || pages(at.page_from, at.page_to);
+
 export const count = (n: number, one: string, many = `${one}s`) => `${n.toLocaleString('en')} ${n === 1 ? one : many}`;
 
 /** An error of the API as a sentence of its own: a capital first, a full stop last. */
@@ -48,3 +52,16 @@ export function reflow(text: string): string {
   });
   return joined;
 }
+
+const HIGH = /[\ud800-\udbff]/;
+
+/** The API's offsets count code points, those of a string here UTF-16 units: most texts have no difference. */
+export function unitsOf(text: string, points: number): number {
+  if (!HIGH.test(text)) return points;
+  let at = 0;
+  for (let left = points; left > 0 && at < text.length; left--) at += text.codePointAt(at)! > 0xffff ? 2 : 1;
+  return at;
+}
+
+export const pointsOf = (text: string, units: number): number =>
+  HIGH.test(text) ? [...text.slice(0, units)].length : units;

@@ -8,7 +8,7 @@ function view(): AnswerView & { text: string } {
     status: 'streaming',
     stage: null,
     sources: [],
-    unsupported: [],
+    citations: [],
     usage: null,
     fault: null,
     finish: null,
@@ -42,10 +42,12 @@ it('builds an answer from events', () => {
     { event: 'sources', data: [source] },
     { event: 'delta', data: { text: 'so ' } },
     { event: 'delta', data: { text: '[1]' } },
-    { event: 'citation', data: { n: 1, supported: false } },
+    { event: 'citation', data: { n: 1, supported: true, char_from: 0, char_to: 6 } },
+    { event: 'citation', data: { n: 1, supported: false, char_from: 0, char_to: 6 } },
     { event: 'done', data: { finish_reason: 'stop', message_id: 'm' } },
   );
-  expect(answer).toMatchObject({ id: 'm', text: 'so [1]', sources: [source], unsupported: [1], status: 'complete', runId: null });
+  expect(answer).toMatchObject({ id: 'm', text: 'so [1]', sources: [source], status: 'complete', runId: null });
+  expect(answer.citations).toEqual([{ n: 1, supported: false, char_from: 0, char_to: 6 }]); // told twice: the last holds
 });
 
 it.each([

@@ -45,8 +45,23 @@ async def test_tags_are_shown_counted_and_replaced(person: Person, file_id: str)
     assert await pages(person, tags={"grade": 5}) == set()
 
 
+async def test_the_list_of_files_is_narrowed_by_tags(person: Person, file_id: str) -> None:
+    other = await person.ready(text_pdf(PAGES[:3]), name="other.pdf", tags='{"subject": "art"}')
+    for query, expected in (
+        ("tag=grade:5", [file_id]),
+        ("tag=subject:math&tag=subject:art&limit=9", [other, file_id]),
+        ("tag=subject:art&tag=grade:5", []),
+        ("tag=grade:5&q=sums", [file_id]),
+        ("tag=grade:5&q=other", []),
+    ):
+        answer = await person.http.get(f"/api/v1/files?{query}")
+        assert [file["id"] for file in answer.json()["items"]] == expected, query
+    for tag in ("grade", ":5", "grade:", "%00:5"):
+        assert (await person.http.get(f"/api/v1/files?tag={tag}")).status_code == 422
+
+
 async def test_every_surface_finds_only_passages_with_the_tags(person: Person, file_id: str) -> None:
-    other = await person.ready(text_pdf(PAGES), name="other.pdf", tags='{"subject": "art"}')
+    other = await person.ready(text_pdf([*PAGES, "More."]), name="other.pdf", tags='{"subject": "art"}')
     for tags, expected in (
         ({"grade": ["5"]}, {2, 3}),
         ({"grade": 5}, {2, 3}),

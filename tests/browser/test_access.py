@@ -135,6 +135,47 @@ async def test_nothing_that_the_checker_finds_without_a_model(seen: BrowserConte
     await check(admin, axe, "a refused pull")
 
 
+async def test_nothing_that_the_checker_finds_in_the_library(seen: BrowserContext, site: Service, axe: str) -> None:
+    visitor = await Visitor.register(seen, site.url)
+    page = visitor.page
+    await page.goto(f"{site.url}/#/files")
+    await page.get_by_role("button", name="Add files").wait_for()
+    await page.locator("main input[type=file]").set_input_files([OTTERS])  # type: ignore[list-item]
+    await visitor.told("otters.txt is ready", timeout_s=90)
+    await page.get_by_role("button", name="Details of otters.txt").click()
+    tags = page.get_by_role("form", name="Tags of otters.txt")
+    await tags.get_by_role("button", name="Add a tag").click()
+    await tags.get_by_label("Pages").fill("9-")
+    await tags.get_by_text("Give the tag a name").wait_for()
+    await page.get_by_role("button", name="Add a web page").click()
+    await check(visitor, axe, "a file's details")
+    await page.goto(f"{site.url}/#/collections")
+    await page.get_by_label("Name", exact=True).fill("Sea animals")
+    await check(visitor, axe, "collections")
+    await page.get_by_role("button", name="Make").click()
+    await page.get_by_label("Share with").select_option("Everybody")
+    await page.get_by_role("button", name="Share", exact=True).click()
+    await page.get_by_role("list", name="Who has access").wait_for()
+    await page.get_by_role("button", name="Add files").click()
+    await page.get_by_role("checkbox", name="otters.txt").check()
+    await page.get_by_role("list", name="Files of this collection").wait_for()
+    await check(visitor, axe, "a collection")
+    await page.get_by_role("button", name="Stop sharing with Everybody").click()
+    await page.get_by_text("Only you.").wait_for()
+    await page.goto(f"{site.url}/#/")
+    await page.get_by_role("button", name="Where to look").click()
+    await page.get_by_role("radio", name="Collections").check()
+    await page.get_by_role("checkbox", name="Sea animals").check()
+    await page.get_by_role("checkbox", name="Answer only from documents").check()
+    await check(visitor, axe, "where to look")
+    await page.get_by_role("button", name="Done").click()
+    await expect(page.get_by_role("button", name="Where to look: collections")).to_be_focused()
+    await check(visitor, axe, "what was chosen")
+    await page.goto(f"{site.url}/#/settings/golden")
+    await page.get_by_text("There are none yet.").wait_for()
+    await check(visitor, axe, "golden questions")
+
+
 async def test_by_keyboard_alone(visitor: Visitor) -> None:
     page = visitor.page
     await expect(visitor.prompt).to_be_focused()

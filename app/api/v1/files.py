@@ -14,7 +14,7 @@ from app.api.form import FileForm, declared_bytes
 from app.core.enums import Access, FileStatus, PageState
 from app.core.errors import ValidationFailed
 from app.core.passages import on_page
-from app.core.tags import PageTags
+from app.core.tags import PageTags, in_words
 from app.crud.files import Filter
 from app.crud.users import SignIn
 from app.db.models import File
@@ -96,10 +96,11 @@ async def list_files(
     q: Annotated[Text | None, Query(max_length=255, description="part of the name")] = None,
     sha256: Annotated[Text | None, Query(max_length=64, description="of the bytes")] = None,
     source_url: Annotated[Text | None, Query(max_length=2000)] = None,
+    tag: Annotated[list[Text] | None, Query(max_length=100, description="`key:value`; any value of each key")] = None,
     needs_reindex: Annotated[bool, Query(description="only those that another model embedded")] = False,
 ) -> PageOf[FileOut]:
     """Newest first."""
-    which = Filter(conversation_id, status, q, sha256=sha256, source_url=source_url)
+    which = Filter(conversation_id, status, q, sha256=sha256, source_url=source_url, tags=in_words(tag or ()))
     items, after = await documents.newest(user.user_id, which, limit=limit, cursor=cursor, needs_reindex=needs_reindex)
     return PageOf(items=[shown(file, user, documents) for file in items], next_cursor=after)
 

@@ -1,5 +1,6 @@
 import { ApiError, errorFrom, errorOf, isAbort, unreachable } from './errors';
 import { forgetToken, keepAccess, keepToken, newestToken, oneTabAtATime, rotateToken, storedAccess, storedToken } from './tokens';
+import type { PageText, TextRange } from './document-types';
 import type { ModelList, ModelOffer, Pull } from './model-types';
 import type { ChatBody, Conversation, Message, Page, StoredFile, Tokens, User } from './types';
 import { upload, type Upload } from './upload';
@@ -82,6 +83,12 @@ export class Api {
   retryFile = (id: string) => this.json<StoredFile>('POST', `/files/${id}/retry`);
   cancelFile = (id: string) => this.json<StoredFile>('POST', `/files/${id}/cancel`);
   deleteFile = (id: string) => this.send('DELETE', `/files/${id}`);
+
+  /** One page's text, with what is to be highlighted of a range of the file's text. */
+  page = (id: string, number: number, range: TextRange | null) =>
+    this.json<PageText>('GET', `/files/${id}/pages/${number}`, { query: { char_from: range?.char_from, char_to: range?.char_to } });
+  saveGolden = (question: string, file_id: string, page: number) =>
+    this.send('POST', '/golden', { body: { question, file_id, page } });
 
   /** Sends one file; fetch has no progress of what is sent, hence XMLHttpRequest behind it. */
   async upload(file: File, conversationId: string | null, progress: (part: number) => void, signal: AbortSignal) {

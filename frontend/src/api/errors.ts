@@ -47,6 +47,14 @@ export function faultOf(error: unknown): Fault {
   return { code: 'unknown', message: error instanceof Error ? error.message : String(error) };
 }
 
+const NO_ROUTE = /^there is nothing at |Method Not Allowed/;
+
+/** The same, or that this server has no such thing: `what` it is, in the plural. */
+export const explained = (fault: Fault, what: string): Fault =>
+  NO_ROUTE.test(fault.message)
+    ? { code: 'missing', message: `${what} are not there on this server. Ask its administrator for an update.` }
+    : fault;
+
 /** What a person can do about an error, by its stable code. */
 const WAY_OUT: Record<string, string> = {
   unreachable: 'Your question is kept here. Try again when you are back online.',
@@ -60,6 +68,7 @@ const WAY_OUT: Record<string, string> = {
   forbidden: 'Only administrators may do this. Ask one of them.',
   too_large: 'Send less text or a smaller file.',
   storage_full: 'The server has no space left. Delete files you no longer need, or tell your administrator.',
+  missing: '',
   not_authenticated: 'Sign in again.',
   not_found: 'It may have been deleted. Reload the page to see what is there.',
   internal: 'Try again. If it happens again, give the administrator the request id.',

@@ -1,5 +1,7 @@
 /** What goes over the wire, as the API names it. */
 
+import type { Access, Citation, Coverage, PageTags, Tags } from './document-types';
+
 export interface Page<T> {
   items: T[];
   next_cursor: string | null;
@@ -38,6 +40,10 @@ export interface Source {
   text: string;
   score: number;
   supported?: boolean;
+  /** What belongs before the text, such as the header of its table. */
+  context?: string;
+  /** What people call the first page when it is no number: a sheet, a chapter. */
+  page_label?: string | null;
 }
 
 export interface Usage {
@@ -74,6 +80,7 @@ export interface Message {
   model: string | null;
   finish_reason: string | null;
   sources: Source[];
+  citations?: Citation[] | null;
   usage: Usage | null;
   error: Fault | null;
   run_id: string | null;
@@ -96,6 +103,19 @@ export interface StoredFile {
   conversation_id: string | null;
   created_at: string;
   needs_reindex?: boolean;
+  /** Finer than the status: `splitting`, `verifying`. */
+  step?: string;
+  attempt?: number;
+  coverage?: Coverage | null;
+  /** Those that this user may see it in. */
+  collections?: { id: string; name: string }[];
+  tags?: Tags;
+  page_tags?: PageTags[];
+  source_url?: string | null;
+  /** `read`: somebody else's, in a collection that is shared with this user. */
+  access?: Access;
+  /** The answer of an upload: the same bytes were here already, and this is that file. */
+  duplicate?: boolean;
 }
 
 export interface ChatBody {
@@ -107,6 +127,10 @@ export interface ChatBody {
   model_source?: string;
   model?: string;
   use_rag?: boolean;
+  file_ids?: string[];
+  collection_ids?: string[];
+  tags?: Record<string, string[]>;
+  strict?: boolean;
 }
 
 export type Stage = 'queued' | 'retrieving' | 'prompt' | 'generating' | 'retrying' | 'falling_back';
@@ -139,7 +163,7 @@ export type StreamEvent =
   | { event: 'sources'; data: Source[] }
   | { event: 'reasoning'; data: { text: string } }
   | { event: 'delta'; data: { text: string } }
-  | { event: 'citation'; data: { n: number; supported: boolean } }
+  | { event: 'citation'; data: Citation }
   | { event: 'usage'; data: Usage }
   | { event: 'done'; data: { finish_reason: 'stop' | 'length' | 'stopped' | 'interrupted'; message_id: string } }
   | { event: 'error'; data: Fault };

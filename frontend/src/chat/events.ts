@@ -1,3 +1,4 @@
+import type { Citation } from '../api/document-types';
 import type { Fault, MessageStatus, Source, StatusData, StreamEvent, Usage } from '../api/types';
 
 /** `from`: what did not answer, when another is asked instead. */
@@ -15,7 +16,7 @@ export interface AnswerView {
   status: MessageStatus;
   stage: ShownStage | null;
   sources: Source[];
-  unsupported: number[];
+  citations: Citation[];
   usage: Usage | null;
   fault: Fault | null;
   finish: string | null;
@@ -54,7 +55,7 @@ export function applyEvent(answer: AnswerView, { event, data }: StreamEvent): vo
       answer.append(data.text);
       return;
     case 'citation':
-      if (!data.supported) answer.unsupported = [...answer.unsupported, data.n];
+      answer.citations = [...answer.citations.filter((known) => !isSame(known, data)), data];
       return;
     case 'usage':
       answer.usage = data;
@@ -76,6 +77,10 @@ export function applyEvent(answer: AnswerView, { event, data }: StreamEvent): vo
       return event satisfies never; // a newer server may say more; it is not an error
   }
 }
+
+/** The same number at the same place, told again. */
+const isSame = (a: Citation, b: Citation) =>
+  a.n === b.n && a.char_from === b.char_from && a.char_to === b.char_to && a.mark?.char_from === b.mark?.char_from;
 
 function fallBack(answer: AnswerView, data: StatusData): void {
   const from = joined(answer.source, answer.model);

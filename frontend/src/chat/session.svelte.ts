@@ -8,11 +8,7 @@ import { type Choice, choiceFor, pathOf, renamed, siblingsOf } from './tree';
 import { Turn } from './turn.svelte';
 
 /** What a question is asked with, beside its words. */
-export interface AskOptions {
-  model_source?: string;
-  model?: string;
-  use_rag?: boolean;
-}
+export type AskOptions = Omit<ChatBody, 'message' | 'conversation_id' | 'parent_id' | 'regenerate' | 'continue'>;
 
 export interface ChatHooks {
   say: (text: string) => void;

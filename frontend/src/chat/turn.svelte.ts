@@ -1,4 +1,5 @@
 import { flushSync } from 'svelte';
+import type { Citation } from '../api/document-types';
 import type { ModelRef } from '../api/model-types';
 import type { Fault, Message, MessageStatus, Source, Usage } from '../api/types';
 import { refOf } from '../stores/model-options';
@@ -22,7 +23,7 @@ export class Turn {
   status = $state<MessageStatus>('complete');
   stage = $state.raw<ShownStage | null>(null);
   sources = $state.raw<Source[]>([]);
-  unsupported = $state.raw<number[]>([]);
+  citations = $state.raw<Citation[]>([]);
   usage = $state.raw<Usage | null>(null);
   fault = $state.raw<Fault | null>(null);
   finish = $state<string | null>(null);
@@ -51,7 +52,7 @@ export class Turn {
     turn.reasoning = turn.#thought = message.reasoning ?? '';
     turn.status = message.status;
     turn.sources = distinct(message.sources ?? []);
-    turn.unsupported = turn.sources.filter((s) => s.supported === false).map((s) => s.n);
+    turn.citations = message.citations ?? [];
     turn.usage = message.usage;
     turn.fell = message.usage?.fell_back_from ? { from: message.usage.fell_back_from, reason: null } : null;
     turn.fault = message.error;

@@ -3,10 +3,13 @@ import { marked } from './markdown';
 export interface Block {
   id: number;
   raw: string;
+  /** Where it begins in the text. */
+  start: number;
 }
 
 export interface Tail {
   raw: string;
+  start: number;
   /** An open code block: it grows by appended text. */
   code?: { lang: string; text: string };
 }
@@ -32,14 +35,15 @@ export class BlockSplitter {
     let count = tokens.length;
     while (count > 0 && tokens[count - 1]!.type === 'space') count--;
     for (const token of tokens.slice(0, done ? count : Math.max(0, count - 1))) {
+      if (token.type !== 'space') this.settled.push({ id: this.settled.length, raw: token.raw, start: this.#offset });
       this.#offset += token.raw.length;
-      if (token.type !== 'space') this.settled.push({ id: this.settled.length, raw: token.raw });
     }
     const last = done ? undefined : tokens[count - 1];
+    const start = this.#offset;
     if (!last) this.tail = null;
     else if (last.type === 'code' && /^(`{3,}|~{3,})/.test(last.raw)) {
-      this.tail = { raw: last.raw, code: { lang: String(last.lang ?? ''), text: String(last.text) } };
-    } else this.tail = { raw: last.raw };
+      this.tail = { raw: last.raw, start, code: { lang: String(last.lang ?? ''), text: String(last.text) } };
+    } else this.tail = { raw: last.raw, start };
   }
 
   #reset(): void {

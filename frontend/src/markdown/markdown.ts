@@ -1,5 +1,6 @@
 import DOMPurify from 'dompurify';
 import { Marked } from 'marked';
+import { type Mark, MARKER_HERE, MARKER_START, type Marker, numbersOf } from './marks';
 
 /** Colours code; languages arrive with it, in a chunk of their own. */
 export type Highlight = (code: string, lang: string) => string | undefined;
@@ -10,17 +11,34 @@ export const loadHighlighter = async (): Promise<Highlight> => (highlight ??= (a
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 const escape = (text: string) => text.replace(/[&<>"]/g, (c) => ESCAPES[c]!);
 
-/** Numbers in brackets that are no link, and the punctuation that should stay on their line: `[1]`, `[1, 3].` */
-const CITATION = /^\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\](?!\(|:\s)([.,;:!?)]*)/;
-const CITATION_START = /\[\d{1,3}(?:\s*,\s*\d{1,3})*\](?!\(|:\s)/;
-
 /** What a link may lead to: never a script, never a place on this server. */
 const ELSEWHERE = /^(https?:\/\/|mailto:)/i;
 
 let cited: ReadonlySet<number> = new Set();
+let verdicts: Marker[] = [];
 
-const chip = (n: number) =>
-  `<button type="button" class="cite" data-cite="${n}" aria-label="Source ${n}" aria-haspopup="dialog">${n}</button>`;
+/** What was found about a marker. Those in code are no markers, and are passed over. */
+function marksOf(raw: string): (Mark | null)[] {
+  const at = verdicts.findIndex((marker) => marker.raw === raw);
+  if (at < 0) return [];
+  const { marks } = verdicts[at]!;
+  verdicts = verdicts.slice(at + 1);
+  return marks;
+}
+
+/** The icon of a doubt is the style sheet's: pictures in an answer are taken away. */
+function chip(n: number, mark: Mark | null | undefined): string {
+  if (mark?.state === 'unsent') return `<span class="cite unsent">${n} <span class="why">no such source</span></span>`;
+  const at = mark ? ` data-at="${mark.at}"` : '';
+  if (mark?.state !== 'doubt') {
+    return `<button type="button" class="cite" data-cite="${n}"${at} aria-label="Source ${n}" aria-haspopup="dialog">${n}</button>`;
+  }
+  const why = escape(mark.reason);
+  return (
+    `<button type="button" class="cite doubt" data-cite="${n}"${at} data-why="${why}" aria-haspopup="dialog" ` +
+    `aria-label="Source ${n} not found in the source${why && `: ${why}`}">${n} <span class="why">not found in the source</span></button>`
+  );
+}
 
 function codeBlock(text: string, lang: string): string {
   const name = lang.trim().split(/\s/)[0] ?? '';
@@ -50,8 +68,9 @@ export const marked = new Marked({
       const cell = (c: (typeof token.header)[number], tag: string) =>
         `<${tag}${c.align ? ` align="${c.align}"` : ''}>${this.parser.parseInline(c.tokens)}</${tag}>`;
       const row = (cells: typeof token.header, tag: string) => `<tr>${cells.map((c) => cell(c, tag)).join('')}</tr>`;
+      const head = row(token.header, 'th'); // before the rows: markers are counted in the order of the text
       const body = token.rows.map((r) => row(r, 'td')).join('');
-      return `<div class="table" tabindex="0" role="group" aria-label="Table"><table><thead>${row(token.header, 'th')}</thead><tbody>${body}</tbody></table></div>`;
+      return `<div class="table" tabindex="0" role="group" aria-label="Table"><table><thead>${head}</thead><tbody>${body}</tbody></table></div>`;
     },
     checkbox: ({ checked }) => (checked ? '☑ ' : '☐ '),
   },
@@ -59,16 +78,17 @@ export const marked = new Marked({
     {
       name: 'citation',
       level: 'inline',
-      start: (text) => CITATION_START.exec(text)?.index,
+      start: (text) => MARKER_START.exec(text)?.index,
       tokenizer(text) {
-        const match = CITATION.exec(text);
+        const match = MARKER_HERE.exec(text);
         if (!match) return undefined;
-        return { type: 'citation', raw: match[0], numbers: match[1]!.split(',').map(Number), after: match[2] };
+        return { type: 'citation', raw: match[0], numbers: numbersOf(match[1]!), after: match[2] };
       },
       renderer(token) {
-        const known = (token.numbers as number[]).filter((n) => cited.has(n));
-        if (!known.length) return escape(token.raw);
-        return `<span class="cites">${known.map(chip).join('')}${escape(token.after as string)}</span>`;
+        const marks = marksOf(token.raw);
+        const chips = (token.numbers as number[]).map((n, i) => (cited.has(n) || marks[i]?.state === 'unsent' ? chip(n, marks[i]) : ''));
+        if (!chips.some(Boolean)) return escape(token.raw);
+        return `<span class="cites">${chips.join('')}${escape(token.after as string)}</span>`;
       },
     },
   ],
@@ -82,9 +102,10 @@ const RULES = {
 
 /**
  * Safe HTML of a Markdown text: the renderer makes no tag or link that could do harm, and the sanitiser would take
- * it away. `sources` are the numbers that become citation chips; others stay text.
+ * it away. `sources` are the numbers that become citation chips, `markers` what was found about them; other numbers stay text.
  */
-export function toHtml(text: string, sources: ReadonlySet<number> = new Set()): string {
+export function toHtml(text: string, sources: ReadonlySet<number> = new Set(), markers: readonly Marker[] = []): string {
   cited = sources;
+  verdicts = [...markers];
   return DOMPurify.sanitize(marked.parse(text) as string, RULES);
 }

@@ -79,3 +79,14 @@ export const revokeKey = (api: Api, id: string) => api.send('DELETE', `/auth/key
 
 export const stats = (api: Api, whose: 'user' | 'system', from: string, to: string) =>
   api.json<Stats>('GET', `/stats/${whose}`, { query: { from, to } });
+
+export interface Golden {
+  id: string;
+  question: string;
+  /** null: there is no such file now. */
+  file_id: string | null;
+  file_name: string;
+  page: number;
+}
+export const goldenOf = (api: Api, cursor: string | null) => api.json<Page<Golden>>('GET', '/golden', { query: { cursor } });
+export const removeGolden = (api: Api, id: string) => api.send('DELETE', `/golden/${id}`);

@@ -9,6 +9,7 @@ export function progressOf(file: StoredFile): { words: string; part: number | nu
     case 'stored':
       return { words: 'Waiting to be read', part: null };
     case 'parsing':
+      if (file.step === 'splitting') return { words: 'Cutting the text into passages', part: null };
       return pages
         ? { words: `Reading page ${Math.min(file.pages_done, pages)} of ${pages}`, part: ratio(file.pages_done, pages) }
         : { words: 'Reading', part: null };

@@ -1,10 +1,13 @@
 import type { Api } from '../api/client';
-import { faultOf, isAbort } from '../api/errors';
+import { ApiError, faultOf, isAbort } from '../api/errors';
 import { uuid } from '../api/ids';
 import type { Fault, StoredFile } from '../api/types';
 
 const FINAL = new Set(['ready', 'failed', 'cancelled']);
 export const isPending = (file: StoredFile) => !FINAL.has(file.status);
+
+/** What a list of files is told: a file's newest state, or that it is gone. */
+export type FileChange = { file: StoredFile } | { gone: string };
 
 /** A file on its way to the server. */
 export class Sending {
@@ -16,46 +19,34 @@ export class Sending {
   constructor(
     readonly file: File,
     readonly conversationId: string | null,
+    /** Called with what the server made of it. */
+    readonly then?: (file: StoredFile) => Promise<unknown>,
   ) {}
 }
 
-/** Files that are being sent, indexed, or there. `conversationId` null means the user's library. */
+/**
+ * Files that are being sent, and those of the conversations that were opened. The library, which may have ten thousand,
+ * is a list of pages of its own: it watches what changes here.
+ */
 export class Files {
   items = $state.raw<StoredFile[]>([]);
   sending = $state.raw<Sending[]>([]);
-  loading = $state(false);
-  fault = $state.raw<Fault | null>(null);
+  /** What the server can read, as it said when it refused a file. */
+  supported = $state.raw<string[]>([]);
+  readonly watchers = new Set<(change: FileChange) => void>();
   pending = $derived(this.items.filter(isPending));
-  #cursor = $state<string | null>(null);
   #gone = new Set<string>();
+  #awaited = new Set<string>();
 
   constructor(
     readonly api: Api,
     readonly say: (text: string) => void,
+    /** Tells everybody, not only who listens. */
+    readonly notice: (text: string) => void = say,
   ) {}
-
-  get more(): boolean {
-    return this.#cursor !== null;
-  }
 
   of(conversationId: string | null): StoredFile[] {
     return this.items.filter((file) => file.conversation_id === conversationId);
-  }
-
-  /** The newest files of every kind, for the list of files. */
-  async load(more = false): Promise<void> {
-    if (this.loading) return;
-    this.loading = true;
-    this.fault = null;
-    try {
-      const page = await this.api.files({ cursor: more ? this.#cursor : null });
-      this.#cursor = page.next_cursor;
-      page.items.forEach((file) => this.apply(file));
-    } catch (error) {
-      this.fault = faultOf(error);
-    } finally {
-      this.loading = false;
-    }
   }
 
   /** The files of one conversation, for its composer. */
@@ -71,22 +62,31 @@ export class Files {
   /** Takes a file's newest state, from an answer or from an event. */
   apply(file: StoredFile): void {
     if (this.#gone.has(file.id)) return;
-    const old = this.items.find((f) => f.id === file.id);
-    if (old && isPending(old) && file.status === 'ready') this.say(`${file.name} is ready`);
-    if (old && isPending(old) && file.status === 'failed') this.say(`${file.name} could not be read`);
-    const others = this.items.filter((f) => f.id !== file.id);
-    this.items = [...others, file].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+    this.#announce(file);
+    if (file.conversation_id) {
+      const others = this.items.filter((f) => f.id !== file.id);
+      this.items = [...others, file].sort((a, b) => (a.created_at < b.created_at ? 1 : -1));
+    }
+    this.watchers.forEach((watch) => watch({ file }));
   }
 
-  async send(files: Iterable<File>, conversationId: string | null): Promise<void> {
-    const jobs = [...files].map((file) => new Sending(file, conversationId));
+  #announce(file: StoredFile): void {
+    if (isPending(file)) this.#awaited.add(file.id);
+    else if (this.#awaited.delete(file.id)) {
+      if (file.status === 'ready') this.say(`${file.name} is ready`);
+      if (file.status === 'failed') this.say(`${file.name} could not be read`);
+    }
+  }
+
+  async send(files: Iterable<File>, conversationId: string | null, then?: Sending['then']): Promise<void> {
+    const jobs = [...files].map((file) => new Sending(file, conversationId, then));
     this.sending = [...this.sending, ...jobs];
     for (const job of jobs) await this.#send(job); // one after the other: each gets the whole line
   }
 
   async resend(job: Sending): Promise<void> {
     this.dismiss(job);
-    await this.send([job.file], job.conversationId);
+    await this.send([job.file], job.conversationId, job.then);
   }
 
   dismiss(job: Sending): void {
@@ -110,6 +110,7 @@ export class Files {
   drop(id: string): void {
     this.#gone.add(id);
     this.items = this.items.filter((f) => f.id !== id);
+    this.watchers.forEach((watch) => watch({ gone: id }));
   }
 
   /** Asks for each file that is not final: for when no events come. */
@@ -127,11 +128,15 @@ export class Files {
     if (job.control.signal.aborted) return;
     try {
       const file = await this.api.upload(job.file, job.conversationId, (part) => (job.part = part), job.control.signal);
+      await job.then?.(file);
       this.sending = this.sending.filter((j) => j !== job);
       this.apply(file);
-      this.say(`${file.name} was sent and is being indexed`);
+      if (file.duplicate) this.notice(`“${job.file.name}” is here already${file.name === job.file.name ? '' : `, as “${file.name}”`}. It was not added twice.`);
+      else this.say(`${file.name} was sent and is being indexed`);
     } catch (error) {
-      if (!isAbort(error)) job.fault = faultOf(error);
+      if (isAbort(error)) return;
+      job.fault = faultOf(error);
+      if (error instanceof ApiError && Array.isArray(error.details.supported)) this.supported = error.details.supported.map(String);
     }
   }
 }
