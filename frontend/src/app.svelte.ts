@@ -16,6 +16,8 @@ import { Route } from './stores/route.svelte';
 import { Scopes } from './stores/scopes.svelte';
 import { sentence } from './text';
 
+const NEWS_MS = 10_000;
+
 export interface Question {
   title: string;
   text: string;
@@ -41,7 +43,7 @@ export class App {
   files = new Files(
     this.api,
     (text) => this.say(text),
-    (text) => (this.notice = text),
+    (text) => this.#tell(text),
   );
   scopes = new Scopes();
   chat = new ChatSession(this.api, {
@@ -93,6 +95,12 @@ export class App {
 
   say(text: string): void {
     this.said = text;
+  }
+
+  /** News that needs no answer goes away by itself. */
+  #tell(text: string): void {
+    this.notice = text;
+    setTimeout(() => this.notice === text && (this.notice = ''), NEWS_MS);
   }
 
   /** Runs an action of the page; a failure becomes a notice. */

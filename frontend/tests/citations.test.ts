@@ -36,8 +36,9 @@ describe('verdicts and the markers that they are about', () => {
   });
 
   it('count code points, as the API does', () => {
-    const text = '🐋🐋🐋🐋🐋🐋 sing [1]. Then [1].';
-    expect(states(text, [{ n: 1, supported: false, char_from: 0, char_to: 16 }])).toEqual([['doubt'], ['']]);
+    const text = `${'🐋'.repeat(12)} sing [1]. Then [1].`;
+    expect(states(text, [{ n: 1, supported: false, char_from: 0, char_to: 21 }])).toEqual([['doubt'], ['']]);
+    expect(states(text, [{ n: 1, supported: false, mark: { char_from: 28, char_to: 31 } }])).toEqual([[''], ['doubt']]);
   });
 
   it('tell a number that was never sent, wherever it stands', () => {
