@@ -7,7 +7,8 @@ import pytest
 
 from app.db.session import Database
 from app.rag.vectors import ChromaProcess
-from tests.services.library import Library, ScriptedParser, prose, running
+from tests.services.doubles import ScriptedParser
+from tests.services.library import Library, prose, running
 
 
 @pytest.fixture(scope="session")

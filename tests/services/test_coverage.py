@@ -10,7 +10,8 @@ from app.core.errors import Conflict
 from app.db.session import Database
 from app.rag.coverage import MAX_RANGES, MAX_REASONS, ranges, summary
 from app.rag.pages import Page
-from tests.services.library import Counts, Library, ScriptedParser, look, prose, running, stored
+from tests.services.doubles import ScriptedParser
+from tests.services.library import Counts, Library, look, prose, running, stored
 
 UNREAD = [
     *[Page(n, "", failure="damaged") for n in (2, 3, 5)],

@@ -168,7 +168,7 @@ def kinds(found: InspectionOut) -> set[Drift]:
 async def test_each_kind_of_drift_is_found_mended_and_not_found_again(home: Library) -> None:
     owner = await home.user()
     file_id = (await home.ready(owner, TEXT)).id
-    other = (await home.ready(owner, TEXT, name="other.txt")).id
+    other = (await home.ready(owner, TEXT + b" ", name="other.txt")).id
     examined = doctor(home)
     assert (await examined.examine()).findings == []
     before = await home.counts(owner, other)
@@ -192,7 +192,7 @@ async def test_nothing_is_deleted_while_a_file_is_read(home: Library) -> None:
     owner = await home.user()
     await home.ready(owner, TEXT)
     home.embedder.waits_after = home.embedder.embedded
-    reading = await home.upload(owner, TEXT)
+    reading = await home.upload(owner, TEXT + b" ")
     await home.embedder.reached.wait()
     await blob_without_row(home, owner, reading.id)
     examined = doctor(home)

@@ -16,7 +16,8 @@ from app.db.models import Chunk, File
 from app.db.session import Database
 from app.rag.pages import ParseError
 from app.rag.vectors import ChromaProcess
-from tests.services.library import Counts, Library, ScriptedParser, WordEmbedder, look, prose, running, stored
+from tests.services.doubles import ScriptedParser, WordEmbedder
+from tests.services.library import Counts, Library, look, prose, running, stored
 
 NOTHING = Counts(0, 0, 0, 0)
 Build = Callable[[ScriptedParser], Library]

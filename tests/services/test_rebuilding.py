@@ -16,10 +16,11 @@ from app.crud import index as rows
 from app.db.models import Chunk, IndexedFile
 from app.db.session import Database
 from app.rag.vectors import ChromaProcess
-from tests.services.library import Counts, Library, WordEmbedder, gone, prose, running
+from tests.services.doubles import WordEmbedder
+from tests.services.library import Counts, Library, gone, prose, running
 
 SMALLER = DocumentSettings(_env_file=None, chunk_size=120, chunk_overlap=0)
-TEXT = prose(300).encode()
+TEXT = prose(300).encode()  # with spaces behind it, another file of the same passages
 QUERY = "harbour crane ledger"
 
 
@@ -68,7 +69,7 @@ def light(sqlite_db: Database, tmp_path: Path, chroma: ChromaProcess) -> Home:
 async def filled(home: Home, files: int = 3) -> tuple[UUID, list[UUID]]:
     async with running(home.library()) as library:
         owner = await library.user()
-        return owner, [(await library.ready(owner, TEXT, name=f"{n}.txt")).id for n in range(files)]
+        return owner, [(await library.ready(owner, TEXT + b" " * n, name=f"{n}.txt")).id for n in range(files)]
 
 
 async def generations(db: Database) -> dict[int, int]:
@@ -126,7 +127,7 @@ async def test_search_goes_on_over_one_index_while_another_is_built(home: Home) 
             building = await library.rebuilding.status.read()
             assert (building.state, building.files_total, building.files_done) == ("building", 3, 0)
             searching = asyncio.create_task(search_until(library, owner, "current", seen))
-            uploaded = await library.ready(owner, TEXT, name="new.txt")
+            uploaded = await library.ready(owner, TEXT + b" " * 50, name="new.txt")
             assert await home.vectors.count(owner, uploaded.id, space="words@1/32") == uploaded.chunks_total
             new.gate.set()
             await library.rebuilding.run()
@@ -147,7 +148,7 @@ async def search_until(library: Library, owner: UUID, state: str, seen: list[tup
     retriever = library.retriever()
     left = 5
     while left:
-        found = await retriever.search(owner, QUERY, file_ids=None, limit=100)
+        found = await retriever.search(owner, QUERY, scope=None, limit=100)
         seen.append((found.mode, found.text_only_files, len(found.passages)))
         assert all(p.dense_rank is not None or p.text_rank is not None for p in found.passages)
         left -= (await library.rebuilding.status.read()).state == state
@@ -175,7 +176,7 @@ async def test_another_way_of_cutting_is_another_index_of_the_same_embedder(home
         await library.rebuilt()
         await check_whole(library, owner, files)
         assert ((await library.documents.get(owner, files[0])).chunks_total or 0) > before
-        found = await library.retriever().search(owner, QUERY, file_ids=None, limit=100)
+        found = await library.retriever().search(owner, QUERY, scope=None, limit=100)
         assert (found.mode, len(found.passages)) == (SearchMode.HYBRID, 100)
 
 
@@ -206,7 +207,7 @@ async def test_a_failure_leaves_the_old_index_and_asking_again_goes_on(light: Ho
         await library.rebuilt()
         status = await library.rebuilding.status.read()
         assert (status.state, status.error) == ("failed", "the key was refused")
-        found = await library.retriever().search(owner, QUERY, file_ids=None)
+        found = await library.retriever().search(owner, QUERY, scope=None)
         assert (found.mode, found.text_only_files) == (SearchMode.HYBRID, 0)
         library.embedder.error = None
         await library.rebuilt()
@@ -226,7 +227,7 @@ async def test_cancelling_removes_what_was_built(home: Home) -> None:
         assert (await library.rebuilding.status.read()).state == "outdated"
         for file_id in files:
             assert await home.vectors.count(owner, file_id, space="words@2/48#1") == 0
-        found = await library.retriever().search(owner, QUERY, file_ids=None)
+        found = await library.retriever().search(owner, QUERY, scope=None)
         assert (found.mode, found.text_only_files) == (SearchMode.HYBRID, 0)
 
 
@@ -234,14 +235,14 @@ async def test_without_the_old_embedder_words_find_what_there_is_until_the_swap(
     owner, files = await filled(light, 2)
     async with running(light.library(embedder=NewEmbedder())) as library:
         retriever = library.retriever()
-        uploaded = await library.ready(owner, TEXT, name="new.txt")
-        found = await retriever.search(owner, QUERY, file_ids=None)
+        uploaded = await library.ready(owner, TEXT + b" " * 50, name="new.txt")
+        found = await retriever.search(owner, QUERY, scope=None)
         assert (found.mode, found.text_only_files, bool(found.passages)) == (SearchMode.TEXT, 3, True)
-        dense = await retriever.search(owner, QUERY, file_ids=None, mode=SearchMode.DENSE)
+        dense = await retriever.search(owner, QUERY, scope=None, mode=SearchMode.DENSE)
         assert (dense.mode, dense.passages, dense.text_only_files) == (SearchMode.DENSE, [], 3)
         assert "by words alone" in await library.index.describe(library.db)
         await library.rebuilt()
-        found = await retriever.search(owner, QUERY, file_ids=None)
+        found = await retriever.search(owner, QUERY, scope=None)
         assert (found.mode, found.text_only_files) == (SearchMode.HYBRID, 0)
         await check_whole(library, owner, [*files, uploaded.id])
 
@@ -254,7 +255,7 @@ async def test_it_begins_by_itself_unless_the_settings_say_otherwise(light: Home
         library.rebuilding.start()
         await library.rebuilding._task  # type: ignore[misc]
         await library.until_index(state)
-        found = await library.retriever().search(owner, QUERY, file_ids=None)
+        found = await library.retriever().search(owner, QUERY, scope=None)
         assert (found.mode, found.text_only_files) == (SearchMode.HYBRID, 0)
 
 
@@ -278,7 +279,7 @@ async def test_a_file_that_is_written_during_the_swap_is_written_again(light: Ho
         old = library.index._others[0]  # type: ignore[index]
         assert isinstance(old, WordEmbedder)
         old.waits_after = 32
-        late = await library.upload(owner, TEXT, name="late.txt")
+        late = await library.upload(owner, TEXT + b" " * 60, name="late.txt")
         await old.reached.wait()
         await library.rebuilt()
         assert (await library.rebuilding.status.read()).state == "current"
