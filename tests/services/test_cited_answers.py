@@ -13,7 +13,9 @@ from app.crud import chunks
 from app.db.models import Chunk, File
 from app.db.session import Database
 from app.rag.retriever import Retriever
+from app.services.grounding import Grounding
 from app.services.llm.base import Delta
+from app.services.spending import Spending
 from tests.chats import Frame, check, text
 from tests.crud.rows import make_user
 from tests.fakes.scripted import END, Scripted
@@ -40,7 +42,10 @@ async def user(db: Database) -> UUID:
 
 def chat(db: Database, folder: Path, user: UUID, *scripts: list[Any]) -> Chatting:
     found = Chatting(db, folder, user, Scripted(*scripts))
-    found.service._tools = replace(found.service._tools, retriever=Retriever(db, embedder=None, vectors=None))
+    tools = found.service._tools
+    retriever = Retriever(db, embedder=None, vectors=None)
+    grounding = Grounding(db, tools.pool, retriever, record=Spending(db), query_rewrite="off")
+    found.service._tools = replace(tools, grounding=grounding)
     return found
 
 

@@ -20,8 +20,7 @@ from tests.services.doubles import WordEmbedder
 from tests.services.library import Counts, Library, gone, prose, running
 
 SMALLER = DocumentSettings(_env_file=None, chunk_size=120, chunk_overlap=0)
-TEXT = prose(300).encode()  # with spaces behind it, another file of the same passages
-QUERY = "harbour crane ledger"
+TEXT, QUERY = prose(300).encode(), "harbour crane ledger"  # spaces behind the text make it another file
 
 
 class NewEmbedder(WordEmbedder):
