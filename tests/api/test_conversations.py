@@ -46,7 +46,7 @@ async def asked(chat: Chat, message: str, **body: object) -> dict[str, Any]:
 
 async def test_a_new_conversation(chat: Chat) -> None:
     made = await create(chat, "  Plans \n for\tspring ")
-    assert set(made) == {"id", "title", "created_at", "updated_at", "active_message_id"}
+    assert set(made) == {"id", "title", "created_at", "updated_at", "active_message_id", "collection_ids"}
     assert (made["title"], made["active_message_id"]) == ("Plans for spring", None)
     assert made["created_at"].endswith("Z")
     assert UUID(made["id"])

@@ -180,7 +180,7 @@ async def test_a_deleted_file_leaves_no_vectors_of_any_embedder(serve: Serve, up
         file_id = await ann.ready(text_pdf(PAGES))
         restart(service, openai(upstream))
         await until(service, "words-48@48")
-        other = await ann.ready(text_pdf(PAGES))
+        other = await ann.ready(text_pdf([*PAGES, "More."]))
         for each in (file_id, other):
             assert (await ann.http.delete(f"/api/v1/files/{each}")).status_code == 204
         for mode in ("hybrid", "dense", "text"):

@@ -217,7 +217,7 @@ def routes_by_id() -> list[tuple[str, str]]:
 
 
 def test_the_matrix_below_has_every_route() -> None:
-    assert len(routes_by_id()) == 7
+    assert len(routes_by_id()) == 8
     assert [route.path for route in search.router.routes if isinstance(route, APIRoute)] == ["/search"]
 
 
@@ -228,7 +228,8 @@ async def test_every_route_answers_404_for_another_users_file_and_401_for_nobody
     for method, path in routes_by_id():
         url = "/api/v1" + path.replace("{file_id}", file_id).replace("{number}", "1")
         answer = await bob.http.request(method, url)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found"), (method, path)
+        assert answer.status_code == 404, (method, path)
+        assert method == "HEAD" or answer.json()["error"]["code"] == "not_found"
         missing = await bob.http.request(method, url.replace(file_id, str(uuid4())))
         assert missing.status_code == 404
         async with service.client() as nobody:

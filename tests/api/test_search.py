@@ -1,5 +1,7 @@
 """Search over HTTP: ranks of both halves, scopes and refusals."""
 
+import json
+
 import pytest
 
 from tests.api.people import Person
@@ -61,5 +63,6 @@ async def test_a_file_that_is_not_ready_is_a_conflict_that_tells_its_state(ann: 
     ],
 )
 async def test_a_wrong_request_is_refused(ann: Person, body: dict[str, object]) -> None:
-    answer = await ann.http.post("/api/v1/search", json=body)
+    headers = {"Content-Type": "application/json"}
+    answer = await ann.http.post("/api/v1/search", content=json.dumps(body), headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "validation_error")

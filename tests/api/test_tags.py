@@ -1,6 +1,7 @@
 """Tags over HTTP: given with an upload or later, counted, and as a filter wherever passages are looked for."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,11 @@ async def test_the_list_of_files_is_narrowed_by_tags(person: Person, file_id: st
         assert (await person.http.get(f"/api/v1/files?tag={tag}")).status_code == 422
 
 
+def on_pages(found: list[dict[str, Any]]) -> set[int]:
+    """Passages of pages that follow each other are one."""
+    return {page for source in found for page in range(source["page_from"], source["page_to"] + 1)}
+
+
 async def test_every_surface_finds_only_passages_with_the_tags(person: Person, file_id: str) -> None:
     other = await person.ready(text_pdf([*PAGES, "More."]), name="other.pdf", tags='{"subject": "art"}')
     for tags, expected in (
@@ -73,12 +79,12 @@ async def test_every_surface_finds_only_passages_with_the_tags(person: Person, f
             assert await pages(person, tags=tags, mode=mode) == expected
         assert await pages(person, tags=tags, file_ids=[file_id, other]) == expected
         frames = await Chat(person.http).stream("adding apples", tags=tags, model_source="passages")
-        assert {s["page_from"] for s in sources(frames)} == expected
+        assert on_pages(sources(frames)) == expected
         assert ("matches" in text(frames)) is not bool(expected)
         found = await asking.ask(
             person, "passages", messages=[{"role": "user", "content": "adding apples"}], tags=tags, store=bool(expected)
         )
-        assert {s["page_from"] for s in found["choices"][0]["message"]["sources"]} == expected
+        assert on_pages(found["choices"][0]["message"]["sources"]) == expected
     assert await pages(person, tags={"grade": "5"}, file_ids=[other]) == set()
 
 
@@ -95,7 +101,7 @@ async def test_an_answer_that_is_made_again_searches_what_its_question_did(perso
         ({"file_ids": [other]}, {1}),
     ):
         again = await chat.stream(None, regenerate=message["id"], model_source="passages", **more)
-        assert {s["page_from"] for s in sources(again)} == expected
+        assert on_pages(sources(again)) == expected
     plain = await chat.message(await chat.stream("adding apples", use_rag=False, model="fake-n1"))
     again = await chat.stream(None, regenerate=plain["id"], model="fake-n1")
     assert "sources" not in {frame.kind for frame in again}

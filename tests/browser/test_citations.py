@@ -32,7 +32,14 @@ def panel(visitor: Visitor) -> Locator:
     return visitor.page.get_by_role("dialog", name="Source 1")
 
 
+async def in_passages(route: Route) -> None:
+    """The best passages first, though the book is short enough to go in whole."""
+    asked = json.loads(route.request.post_data or "{}")
+    await route.continue_(post_data=json.dumps(asked | {"mode": "passages"}))
+
+
 async def ask_the_logbook(visitor: Visitor) -> None:
+    await visitor.page.route("**/chat/stream", in_passages)
     pages = [page.replace("\n", " ") if "walrus" in page else page for page in LOGBOOK]
     book = {"name": "logbook.pdf", "mimeType": "application/pdf", "buffer": text_pdf(pages)}
     await visitor.page.locator("#picker").set_input_files([book])  # type: ignore[list-item]
