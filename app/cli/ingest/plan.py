@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
-from app.core.errors import SettingsError, ValidationFailed
+from app.core.errors import ValidationFailed
 from app.core.tags import page_ranges
 from app.core.yaml_files import YamlFile, read_yaml
 
@@ -150,6 +150,3 @@ def _files(path: Path) -> list[Path]:
 
 def _is_hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
-
-
-__all__ = ["Document", "PageTags", "SettingsError", "plan"]
