@@ -22,6 +22,7 @@ MAX_PAGE: Final = 2**31 - 1
 _RANGE: Final = re.compile(r"([0-9]{1,10})(?:\s*[-–]\s*([0-9]{1,10}))?")
 
 PageRange = tuple[int, int]
+TagValue = str | int | float | bool  # as people give it
 Tags = dict[str, list[str]]
 
 

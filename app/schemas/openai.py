@@ -10,11 +10,11 @@ import msgspec
 from msgspec import Meta, Raw, field
 
 from app.core.enums import PassageMode
+from app.core.tags import TagValue
 
 Penalty = Annotated[float, Meta(ge=-2, le=2)]
 Count = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 Name = Annotated[str, Meta(min_length=1, max_length=400)]
-TagValue = str | int | float | bool
 MAX_INPUTS = 2048
 
 

@@ -14,7 +14,7 @@ from app.api.form import FileForm, declared_bytes
 from app.core.enums import Access, FileStatus, PageState
 from app.core.errors import ValidationFailed
 from app.core.passages import on_page
-from app.core.tags import PageTags, in_words
+from app.core.tags import PageTags, TagValue, in_words
 from app.crud.files import Filter
 from app.crud.users import SignIn
 from app.db.models import File
@@ -25,7 +25,6 @@ from app.services.fetching import MAX_URL_CHARS
 from app.services.uploads import UploadFields
 
 T = TypeVar("T")
-TagValue = str | int | float | bool
 PageNumber = Annotated[int, Path(ge=1, le=2**31 - 1, description="counted from 1")]
 CharOffset = Annotated[
     int | None, Query(ge=0, le=2**53, description="a code point of the file's text, whose pages a form feed joins")

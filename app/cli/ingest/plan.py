@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, model_validator
 
 from app.core.errors import ValidationFailed
-from app.core.tags import page_ranges
+from app.core.tags import TagValue, page_ranges
 from app.core.yaml_files import YamlFile, read_yaml
 
 YAML: Final = {".yaml", ".yml"}
@@ -17,8 +17,7 @@ WEB: Final = ("http://", "https://")
 OBJECTS: Final = ("s3://", "gs://", "az://")
 WILD: Final = re.compile(r"[*?\[]")
 MAX_DOCUMENTS: Final = 100_000
-Value = str | int | float | bool
-Tags = dict[Annotated[str, Field(min_length=1, max_length=64)], Value | list[Value]]
+Tags = dict[Annotated[str, Field(min_length=1, max_length=64)], TagValue | list[TagValue]]
 
 
 def _ranges(pages: str) -> str:
