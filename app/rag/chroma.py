@@ -1,4 +1,4 @@
-"""The vector process: `python -m app.rag.chroma FOLDER PREFIX PARENT_PID`, requests on stdin, replies on stdout.
+"""The vector process: `python -m app.rag.chroma FOLDER PREFIX EXACT PARENT_PID`, requests on stdin, replies on stdout.
 
 Chroma's writes hold the interpreter's lock, so it lives in a process of its own that alone owns its folder. A few
 bucket collections hold all owners: filters on one big collection are slow, one for each owner costs open files. Each
@@ -28,9 +28,10 @@ from app.rag import vector_wire as wire
 from app.rag.exact import Recent, Rows, Scope, is_in, parts
 
 BUCKETS = 16
-EXACT = 4096  # vectors that are compared one by one; the graph index is for more
+SMALL = 4096  # vectors of a library that are always compared one by one
+PAGE = 1000  # vectors that are read at once: of each page Chroma makes a list of Python's numbers
 MORE = 1000  # that the graph is asked for when some of what it finds will not be wanted
-CACHED = 131_072  # at most 96 MB, a third of what Chroma itself needs for them
+CACHED = 131_072  # at most 98 MB, a third of what Chroma itself needs for them
 LOCK_WAIT_S = 5.0
 PR_SET_PDEATHSIG = 1
 FIRST_SPACE = "all-MiniLM-L6-v2@53aa51172d14/384"  # whose buckets were not named after it at first
@@ -41,14 +42,17 @@ Bucket = tuple[str, int]  # the digest of a space, and a number
 
 
 class Vectors:
-    """The collections of one folder: `<prefix>_<space>_<bucket>`. Vectors are named `<file>:<ordinal>`."""
+    """The collections of one folder: `<prefix>_<space>_<bucket>`. Vectors are named `<file>:<ordinal>`.
 
-    def __init__(self, folder: Path, prefix: str) -> None:
+    Of libraries with up to `exact` vectors all are compared; the graph index is for larger ones.
+    """
+
+    def __init__(self, folder: Path, prefix: str, *, exact: int) -> None:
         settings = Settings(anonymized_telemetry=False)
         self._client = chromadb.PersistentClient(path=str(folder), settings=settings)
         self._prefix = prefix
         self._buckets: dict[Bucket, chromadb.Collection] = {}
-        self._recent = Recent(limit=EXACT, capacity=CACHED)
+        self._recent = Recent(limit=exact, small=SMALL, capacity=CACHED)
         name = re.compile(rf"{re.escape(prefix)}(?:_([0-9a-f]{{12}}))?_(\d\d)")
         for collection in self._client.list_collections():
             if found := name.fullmatch(collection.name):
@@ -143,14 +147,15 @@ class Vectors:
         return self._recent.get(scope)
 
     def _read(self, collection: chromadb.Collection, scope: Scope) -> Rows | None:
-        _, owner = scope.library
+        most, owner = self._recent.most(), scope.library[1]
         spanned = sum(last - first + 1 for _, found in scope.spans for first, last in found)
-        if spanned > EXACT:
+        if spanned > most:
             return None
-        files = None if scope.files is None else sorted(scope.files)
-        rows = _get(collection, where=_scope(owner, files)) if files is None or files else Rows.none()
         names = [f"{file}:{n}" for file, found in scope.spans for first, last in found for n in range(first, last + 1)]
-        return rows.plus(_get(collection, ids=names)) if names else rows
+        if scope.files is None or scope.files:
+            files = None if scope.files is None else sorted(scope.files)
+            names += collection.get(where=_scope(owner, files), limit=most + 1, include=[])["ids"]
+        return None if len(names) > most else _read(collection, list(dict.fromkeys(names)))
 
     def _count(self, owner: str, file: str, space: str | None) -> int:
         buckets = [self._buckets[b] for b in self._of_owner(owner) if space is None or b[0] == space]
@@ -208,18 +213,19 @@ def _scope(owner: str, files: list[str] | None) -> Where:
     return {"$and": [{"owner": owner}, cast(Where, {"file": {"$in": files}})]}
 
 
-def _get(collection: chromadb.Collection, *, where: Where | None = None, ids: list[str] | None = None) -> Rows:
-    """The public get() makes arrays of float64 first, for three times the cost of all the rest."""
-    found = collection._client._get(  # noqa: SLF001
-        collection.id,
-        ids=ids,
-        where=where,
-        limit=EXACT + 1,
-        include=["embeddings"],
-        tenant=collection.tenant,
-        database=collection.database,
-    )
-    return Rows.of(*parts(found["ids"]), np.array(found["embeddings"], np.float32))
+def _read(collection: chromadb.Collection, names: list[str]) -> Rows:
+    """Those of these vectors that there are. The public get() makes arrays of float64, for three times the cost."""
+    rows = Rows.none()
+    for first in range(0, len(names), PAGE):
+        found = collection._client._get(  # noqa: SLF001
+            collection.id,
+            ids=names[first : first + PAGE],
+            include=["embeddings"],
+            tenant=collection.tenant,
+            database=collection.database,
+        )
+        rows = rows.plus(Rows.of(*parts(found["ids"]), np.array(found["embeddings"], np.float32)))
+    return rows
 
 
 def serve(vectors: Vectors, requests: BinaryIO, replies: BinaryIO) -> None:
@@ -258,7 +264,7 @@ def die_with(parent: int) -> None:
 
 
 def main() -> None:
-    folder, prefix, parent = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+    folder, prefix, exact, parent = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's: it closes the pipe when it is done
     replies = os.fdopen(os.dup(1), "wb")
@@ -268,7 +274,7 @@ def main() -> None:
         replies.write(wire.frame(wire.Failed(f"another process uses the vectors in {str(folder)!r}", in_use=True)))
         return
     with lock:
-        vectors = Vectors(folder, prefix)
+        vectors = Vectors(folder, prefix, exact=exact)
         replies.write(wire.frame(wire.Ready()))
         replies.flush()
         serve(vectors, sys.stdin.buffer, replies)

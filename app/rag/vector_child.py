@@ -36,15 +36,15 @@ class Child:
         self._listener = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, folder: Path, prefix: str) -> "Child | wire.Failed":
+    async def start(cls, folder: Path, prefix: str, *, exact: int) -> "Child | wire.Failed":
         """A process that answers, or why there is none. Raises Died or TimeoutError."""
         path = os.pathsep.join(p for p in (str(SOURCES), environment().get("PYTHONPATH")) if p)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", MODULE, str(folder), prefix, str(os.getpid())),
+            *(sys.executable, "-m", MODULE, str(folder), prefix, str(exact), str(os.getpid())),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=environment(PYTHONPATH=path),
+            env=environment(PYTHONPATH=path, OPENBLAS_NUM_THREADS="1"),  # a second thread waits in a loop
             start_new_session=True,  # Ctrl+C is for the service, which ends this process in order
         )
         child = cls(process)

@@ -25,6 +25,7 @@ MAX_WAITING = 512
 R = TypeVar("R", wire.Ready, wire.Found, wire.Counted, wire.Listed, wire.Named)
 CLOSE_TIMEOUT_S = 5.0
 PAGE = 1000
+EXACT = 32_768  # vectors of a library that are compared one by one: 25 MB, and 4 ms for each search
 
 
 @dataclass(order=True, slots=True)
@@ -42,8 +43,8 @@ class ChromaProcess:
     Every call may raise ModelUnavailable (too many wait, or no answer in time), StorageFull or Internal.
     """
 
-    def __init__(self, path: Path, *, prefix: str) -> None:
-        self._path, self._prefix = path.absolute(), prefix
+    def __init__(self, path: Path, *, prefix: str, exact: int = EXACT) -> None:
+        self._path, self._prefix, self._exact = path.absolute(), prefix, exact
         self._child: Child | None = None
         self._jobs: list[_Job] = []
         self._numbers = count()
@@ -198,7 +199,7 @@ class ChromaProcess:
 
     async def _exchange(self, job: _Job) -> wire.Reply:
         if self._child is None:
-            started = await Child.start(self._path, self._prefix)
+            started = await Child.start(self._path, self._prefix, exact=self._exact)
             if isinstance(started, wire.Failed):
                 return started
             self._child = started

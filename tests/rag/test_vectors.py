@@ -14,11 +14,12 @@ import pytest
 
 from app.core.errors import ModelUnavailable
 from app.rag.base import Hit, Vectors, VectorStore
-from app.rag.chroma import BUCKETS, EXACT
+from app.rag.chroma import BUCKETS
 from app.rag.vectors import ChromaProcess
 
 WIDTH = 384
 SPACE = "unit@384"
+EXACT = 600
 ROOT = Path(__file__).parents[2]
 SOON_S = 20
 USE_AND_WAIT = """
@@ -40,7 +41,7 @@ asyncio.run(main())
 
 @pytest.fixture(scope="module")
 async def store(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[VectorStore]:
-    process = ChromaProcess(tmp_path_factory.mktemp("vectors"), prefix="test")
+    process = ChromaProcess(tmp_path_factory.mktemp("vectors"), prefix="test", exact=EXACT)
     yield process
     await process.aclose()
 
@@ -100,7 +101,7 @@ async def test_filters_find_all_that_brute_force_finds(store: VectorStore) -> No
 
 async def test_parts_of_files_find_all_that_brute_force_finds(store: VectorStore) -> None:
     """Few vectors are compared one by one; of many those of the parts; when even these are many, the graph is asked."""
-    for size, first, last in ((300, 40, 180), (EXACT + 200, 40, 180), (EXACT + 200, 20, EXACT + 150)):
+    for size, first, last in ((300, 40, 180), (2 * EXACT, 40, 180), (2 * EXACT, 20, EXACT + 150)):
         owner, file, other, vectors = uuid4(), uuid4(), uuid4(), unit(size + 20, size)
         await store.add(owner, file, range(size), vectors[:size], space=SPACE)
         await store.add(owner, other, range(20), vectors[size:], space=SPACE)
@@ -145,17 +146,17 @@ async def test_what_is_kept_in_memory_follows_every_change(store: VectorStore) -
 
 
 async def test_a_large_library_is_searched_by_the_graph_and_a_small_file_in_it_exactly(tmp_path: Path) -> None:
-    store = ChromaProcess(tmp_path, prefix="test")
+    store = ChromaProcess(tmp_path, prefix="test", exact=EXACT)
     owner, large, small = uuid4(), uuid4(), uuid4()
     vectors = unit(EXACT + 500, 17)[:, :16].copy()
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     for first in range(0, EXACT + 400, 32):  # searched while it grows past the limit, too
         last = min(first + 32, EXACT + 400)
         await store.add(owner, large, range(first, last), vectors[first:last], space=SPACE)
-        if first % 1024 == 0:
+        if first % 128 == 0:
             assert places(await store.query(owner, vectors[first], None, 1, space=SPACE)) == [(large, first)]
     await store.add(owner, small, range(100), vectors[-100:], space=SPACE)
-    for query in vectors[::900]:
+    for query in vectors[::200]:
         order = np.argsort(-(vectors @ query))[:100].tolist()
         best = {(large, n) if n < EXACT + 400 else (small, n - EXACT - 400) for n in order}
         assert len(best & set(places(await store.query(owner, query, None, 100, space=SPACE)))) >= 95
