@@ -14,13 +14,13 @@ from app.db.migrations import locked
 def is_ours(item: SchemaItem, name: str | None, kind: str, reflected: bool, compare_to: SchemaItem | None) -> bool:
     """Leaves out what one database alone has, and the models therefore do not describe.
 
-    These are the tables behind FTS5's virtual tables on SQLite, and indexes over expressions on PostgreSQL.
+    These are what serves FTS5 on SQLite, its name in theirs, and indexes over expressions on PostgreSQL.
     """
     if not reflected or compare_to is not None:
         return True
-    if isinstance(item, Index):
-        return all(isinstance(part, Column) for part in item.expressions)
-    return not (kind == "table" and name is not None and "_fts" in name)
+    if name is not None and "_fts" in name:
+        return False
+    return not isinstance(item, Index) or all(isinstance(part, Column) for part in item.expressions)
 
 
 def run(connection: Connection) -> None:

@@ -24,19 +24,23 @@ FREQUENCIES = text("""
         AND term = ANY(CAST(:terms AS text[])) GROUP BY term
 """)
 # The order of the steps is forced, as the planner does not know new rows and then reads all postings for each chunk:
-# MATERIALIZED takes the terms' postings first, OFFSET 0 looks up each one's chunk by its key.
+# MATERIALIZED takes the scope's chunks and the terms' postings first, OFFSET 0 looks up each one's chunk by its key.
 SEARCH = text("""
-    WITH hits AS MATERIALIZED (
+    WITH scope AS MATERIALIZED (
+        SELECT chunks.id FROM unnest(CAST(:files AS uuid[])) AS whole (file_id)
+            JOIN chunks ON chunks.file_id = whole.file_id
+        UNION ALL
+        SELECT chunks.id
+        FROM unnest(CAST(:in_files AS uuid[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
+            AS spans (file_id, first, last)
+            JOIN chunks ON chunks.file_id = spans.file_id AND chunks.ordinal BETWEEN spans.first AND spans.last
+    ), hits AS MATERIALIZED (
         SELECT postings.chunk_id, postings.frequency, asked.weight
         FROM unnest(CAST(:terms AS text[]), CAST(:weights AS float8[])) AS asked (term, weight)
             JOIN postings ON postings.term = asked.term
         WHERE postings.user_id = CAST(:owner AS uuid) AND postings.generation = CAST(:generation AS int)
             AND postings.term = ANY(CAST(:terms AS text[]))
-    ), spanned AS MATERIALIZED (
-        SELECT chunks.id
-        FROM unnest(CAST(:in_files AS uuid[]), CAST(:firsts AS int[]), CAST(:lasts AS int[]))
-            AS spans (file_id, first, last)
-            JOIN chunks ON chunks.file_id = spans.file_id AND chunks.ordinal BETWEEN spans.first AND spans.last
+            AND (CAST(:files AS uuid[]) IS NULL OR postings.chunk_id IN (SELECT scope.id FROM scope))
     )
     SELECT found.file_id, found.ordinal, sum(
         weight * frequency * (k1 + 1) / (frequency + k1 * (1 - b + b * found.terms / mean))
@@ -49,10 +53,6 @@ SEARCH = text("""
             SELECT chunks.id, chunks.terms, chunks.file_id, chunks.ordinal FROM chunks
             WHERE chunks.id = hits.chunk_id AND chunks.user_id = CAST(:owner AS uuid)
                 AND (SELECT status FROM files WHERE files.id = chunks.file_id) = 'ready'
-                AND (
-                    CAST(:files AS uuid[]) IS NULL OR chunks.file_id = ANY(CAST(:files AS uuid[]))
-                    OR chunks.id IN (SELECT spanned.id FROM spanned)
-                )
             OFFSET 0
         ) AS found
     GROUP BY found.id, found.file_id, found.ordinal ORDER BY score DESC, found.id LIMIT :limit
