@@ -57,6 +57,8 @@ def line_of(node: yaml.Node | None, where: Where) -> int:
     line = 1 if node is None else node.start_mark.line + 1
     for part in where:
         found: yaml.Node | None = None
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, str):
+            continue  # a list that stands for its one entry
         if isinstance(node, yaml.MappingNode):
             pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
             found = pair and pair[1]

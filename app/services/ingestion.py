@@ -4,7 +4,6 @@ The row says which step is done, so that a job that is run again goes on where a
 row is fenced by its attempt: a job whose file was cancelled, deleted or retried meanwhile writes nothing more.
 """
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +30,7 @@ from app.services.index_writer import Writer
 from app.services.indexing import Index
 from app.services.jobs.base import Context, Payload
 from app.services.progress import FileProgress
+from app.services.reading_line import ReadingLine
 from app.services.splitting import chunk_row, split, stored_pages
 
 PAGES_PER_STEP = 16
@@ -54,7 +54,7 @@ async def ingest(context: Context, payload: Payload) -> None:
 
 
 class Ingestion:
-    """Brings one file at a time through its steps; several files may wait for each other's parsing."""
+    """Brings one file at a time through its steps; several files may wait for each other's reading."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Ingestion:
         self._parser = parser
         self._progress = progress
         self._settings = settings
-        self._parsing = asyncio.Lock()
+        self._line = ReadingLine()
 
     async def run(self, file_id: UUID, attempt: int) -> None:
         """Ends with the file `ready`, or `failed` with a reason; returns quietly when the attempt is over."""
@@ -96,7 +96,7 @@ class Ingestion:
     async def _parse(self, file: File) -> File:
         if file.status not in {FileStatus.STORED, FileStatus.PARSING}:
             return file
-        async with self._parsing, _timed("parse"):
+        async with self._line.turn(), _timed("parse"):
             async with self._db.begin() as session:
                 file = await self._step(session, file, status=FileStatus.PARSING)
                 stored = await files.page_count(session, file.id)

@@ -55,6 +55,25 @@ def test_a_list_names_documents_with_their_tags(folder: Path) -> None:
     assert {(document.collection, document.tags["lang"]) for document in found[1:]} == {("Books", "en")}
 
 
+def test_a_list_may_be_no_more_than_names(folder: Path) -> None:
+    found = listed(folder, "- one.txt\n- sub/*.md\n- http://localhost/page\n- {path: other, tags: {a: b}}\n")
+    assert [document.source.removeprefix(f"{folder}/") for document in found] == [
+        *("one.txt", "sub/a.md", "sub/b.md", "http://localhost/page", "other/deep/c.pdf")
+    ]
+    assert found[-1].tags == {"a": "b"}
+    with pytest.raises(SettingsError, match=r"list\.yaml:2: .*there is no such entry; known: path"):
+        listed(folder, "- one.txt\n- {path: one.txt, nonsense: 1}\n")
+
+
+def test_documents_beside_the_list_have_short_names(folder: Path) -> None:
+    """Unless a link leads elsewhere: what stands beside its target is another file than what stands beside it."""
+    (folder / "other/deep/up").symlink_to(folder / "sub", target_is_directory=True)
+    (found,) = listed(folder, "- sub/../other/../one.txt\n")
+    assert found.source == found.shown == str(folder / "one.txt")
+    (linked,) = listed(folder, "- other/deep/up/../one.txt\n")
+    assert Path(linked.source).read_text() == "one.txt"
+
+
 def test_folders_and_files_are_named_as_they_are(folder: Path) -> None:
     found = plan([str(folder / "other"), str(folder / "one.txt"), "https://localhost/x"])
     names = [document.shown.removeprefix(f"{folder}/") for document in found]

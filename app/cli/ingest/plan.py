@@ -1,5 +1,6 @@
 """Which documents are to be ingested: from a YAML list, a folder, or an address."""
 
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -41,12 +42,20 @@ class PageTags(_Entry):
 
 
 class Entry(_Entry):
-    """A document, or with a pattern or a folder several. `path` may be relative to the list."""
+    """A document, or with a pattern or a folder several. `path` may be relative to the list.
+
+    A text alone is a path, or an address.
+    """
 
     path: str | None = Field(None, min_length=1)
     url: str | None = Field(None, min_length=1)
     tags: Tags = {}
     page_tags: list[PageTags] = Field([], validation_alias=AliasChoices("page_tags", "pages"))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_source(self) -> "Entry":
@@ -61,6 +70,11 @@ class _List(_Entry):
     collection: str | None = Field(None, min_length=1, max_length=100)
     tags: Tags = {}
     documents: list[Entry] = Field(max_length=MAX_DOCUMENTS)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _documents_alone(cls, value: object) -> object:
+        return {"documents": value} if isinstance(value, list) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +122,7 @@ def _of_target(target: str) -> Iterator[Document]:
     files = _files(path)
     if not files:
         raise ValidationFailed(f"there is no file {target!r}")
-    yield from (Document(str(file.absolute()), str(file)) for file in files)
+    yield from (Document(*_named(file)) for file in files)
 
 
 def _listed(file: YamlFile[_List]) -> Iterator[Document]:
@@ -131,7 +145,14 @@ def _sources(file: YamlFile[_List], number: int, entry: Entry) -> list[tuple[str
         raise file.error(where, f"there is no file {entry.path!r} beside the list")
     if len(files) > 1 and entry.page_tags:
         raise file.error(where, f"path {entry.path!r} names {len(files)} files; tags of pages are for one")
-    return [(str(path.absolute()), str(path)) for path in files]
+    return [_named(path) for path in files]
+
+
+def _named(path: Path) -> tuple[str, str]:
+    """Its absolute path and what it is called, both without `..` unless a link makes that another file."""
+    short = Path(os.path.normpath(path))
+    plain = short if short.exists() and short.samefile(path) else path
+    return str(plain.absolute()), str(plain)
 
 
 def _files(path: Path) -> list[Path]:

@@ -42,7 +42,7 @@ class Jobs:
     """
 
     def __init__(
-        self, url: str, *, db: Database, replica: str, alone: bool, concurrency: int = 2, table: Registry[Job] = JOBS
+        self, url: str, *, db: Database, replica: str, alone: bool, concurrency: int = 4, table: Registry[Job] = JOBS
     ) -> None:
         self._url = url
         self._db = db
