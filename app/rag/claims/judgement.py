@@ -1,9 +1,10 @@
 """Whether a passage says what a claim says it does.
 
 What must hold, in this order: quoted words are there, exactly, or normalised, or at least QUOTE_SHARE of them one after
-another; every figure is there; no name stands where the passage has another; enough of the words are there, weighted
-by length and with names counting NAME_FACTOR: WORDS of them, or WORDS_WITH_FIGURES where figures were found; and no
-other passage that was sent has ELSEWHERE more of them. Negation is not looked at, nor what was calculated.
+another; every figure is there; no name stands where the passage has another; the place does not plainly say the
+contrary (see `opposites`); enough of the words are there, weighted by length and with names counting NAME_FACTOR: WORDS
+of them, or WORDS_WITH_FIGURES where figures were found; and no other passage that was sent has ELSEWHERE more of them.
+What was calculated is not looked at.
 """
 
 import re
@@ -20,6 +21,7 @@ from app.rag.claims.claim import MIN_WORDS, Claim
 from app.rag.claims.figure_words import NUMBERS
 from app.rag.claims.figures import Figure, Figures
 from app.rag.claims.normalised import Span
+from app.rag.claims.opposites import exchanged, of_another, opposed
 from app.rag.claims.passage import Passage
 from app.rag.claims.quotations import SHORT_WORDS, locate, verbatim
 from app.rag.claims.words import folded
@@ -62,6 +64,8 @@ def judge(claim: Claim, passage: Passage, sent: Mapping[int, Passage]) -> Verdic
         lacks = f"the name {_short(name)} is not in passage {passage.n}"
     if lacks is None and not foreign and quoted is None and (figure := misplaced(claim, passage)):
         lacks = f"passage {passage.n} says {_short(figure)} of something else"
+    if lacks is None and not foreign and quoted is None:
+        lacks = _contrary(claim, passage)
     share = _share(claim, [passage])
     if lacks is not None:
         return Verdict(False, None, round(share, 3), lacks)
@@ -71,6 +75,15 @@ def judge(claim: Claim, passage: Passage, sent: Mapping[int, Passage]) -> Verdic
         known = claim.figures.numbers or claim.figures.days or claim.figures.codes
         return Verdict(True, Match.OVERLAP, round(share, 3)) if known else FOREIGN
     return _by_words(claim, passage, sent, share)
+
+
+def _contrary(claim: Claim, passage: Passage) -> str | None:
+    if (said := exchanged(claim, passage)) is not None:
+        return f"passage {passage.n} says {_short(said)} of something else"
+    if (name := of_another(claim, passage)) is not None:
+        return f"passage {passage.n} says this of others than {_short(name)}"
+    word = opposed(claim, passage)
+    return None if word is None else f"passage {passage.n} says the contrary of {_short(word)}"
 
 
 def judge_together(claim: Claim, cited: Sequence[Passage], sent: Mapping[int, Passage]) -> list[Verdict]:

@@ -32,6 +32,8 @@ _CENTURIES: Final = frozenset(
 )
 _HAN_NUMBER: Final = re.compile("[〇零一二两兩三四五六七八九十百千]+")
 _COUNTED: Final = re.compile(r"([^\W\d_]+)(?=[ -]([^\W\d_]{3,}))")
+_TIMES: Final = re.compile(r"-time (?=[^\W\d_]{3})")
+_CELL: Final = re.compile(r"\s*[|\t]\s*")
 _IN_TEXT: Final = re.compile(r"[^\W\d_]+")
 
 
@@ -123,7 +125,7 @@ class Passage:
         for figure in self.figures.numbers:
             if figure.counts and not 1900 <= figure.values[0] < 2100:
                 found.setdefault(stem(figure.counts), set()).update(figure.values)
-        for number, thing in _COUNTED.findall(self.body):
+        for number, thing in (*_COUNTED.findall(self.body), *_COUNTED.findall(_TIMES.sub(" ", self.body))):
             if (value := NUMBERS.get(fold(number))) is not None:
                 found.setdefault(stem(fold(thing)), set()).add(value)
         return found
@@ -137,6 +139,15 @@ class Passage:
         if sentence not in self._figures_of:
             self._figures_of[sentence] = figures(plain(sentence))
         return self._figures_of[sentence]
+
+    @cached_property
+    def rows(self) -> list[tuple[set[str], Figures]]:
+        """The rows of a table that have figures: the stems of the first cell that no other row has, and the figures."""
+        lines = [_CELL.split(line.strip(" |\t")) for line in self.body.splitlines()]
+        told = [(words.stems(cells[0]), figures(plain(" | ".join(cells[1:])))) for cells in lines if len(cells) > 1]
+        found = [(label, there) for label, there in told if there.numbers]
+        often = Counter(one for label, _ in found for one in label)
+        return [({one for one in label if often[one] == 1 and not one.isdigit()}, there) for label, there in found]
 
     @cached_property
     def _different(self) -> dict[str, list[str]]:
@@ -169,12 +180,19 @@ class Passage:
             return True
         if figure.counts in _CENTURIES and any(_is_in_century(figure, found) for found in self.numbers):
             return True
+        if figure.said.endswith("00s") and any(_is_century(found, figure) for found in self.numbers):
+            return True
         parts = [Figure("", (part,), 9) for part in figure.parts]
         return bool(parts) and all(any(same(part, found, self.scales) for found in self.numbers) for part in parts)
 
 
 def _is_in_century(figure: Figure, found: Figure) -> bool:
     return 100 * (figure.values[0] - 1) <= found.values[0] <= 100 * figure.values[0]
+
+
+def _is_century(found: Figure, figure: Figure) -> bool:
+    """The 18th century, where the 1700s are claimed."""
+    return found.counts in _CENTURIES and 100 * (found.values[0] - 1) == figure.values[0]
 
 
 def _han(digits: str) -> float:

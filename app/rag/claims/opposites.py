@@ -1,0 +1,206 @@
+"""Claims that say the contrary of the place that they come from: `rose` for `fell`, `first` for `last`, `not`, `by` for
+`to`, and the cell of another row of a table.
+
+Only where the place is plain: a clause of the passage shares most of the claim's words, and has the one word where the
+claim has the other. Where claim or sentence has both, nothing is said.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from app.crud.stemmer import stem
+from app.rag.claims import words
+from app.rag.claims.claim import Claim
+from app.rag.claims.figures import Figure, Figures, figures, plain, same
+from app.rag.claims.opposite_words import CHANGES, EITHER, OPPOSITES, Sides
+from app.rag.claims.passage import Passage
+
+SHARED: Final = 0.5  # of a claim's other words, in the clause with the opposite
+NEGATED: Final = 0.8  # of them, where only a "not" differs
+ALIKE: Final = 0.6  # of the clause's words, in such a claim
+MIN_SHARED: Final = 2
+ONE: Final = frozenset({1.0})
+_NOT: Final = re.compile(
+    r"\b(?:not|never|neither|nor|none|cannot|nicht|nie|niemals|kein|keine|keinen|keiner|keinem|weder|jamais|aucune?|nunca"
+    r"|ningun[ao]?|refuse[sd]?|refusing|denie[sd]|failed to|no longer|nicht mehr)\b|n['’]t\b|\bne\b.{1,30}\bpas\b",
+    re.IGNORECASE,
+)
+# Other ways to say that something is not so: where one side has one of them, a "not" on the other is no contradiction.
+_LESS: Final = re.compile(
+    r"\b(?:without|no|non|un\w{4,}|dis\w{4,}|lack\w*|absen\w+|except\w*|exclud\w+|hardly|barely|rarely|only|unless|few"
+    r"|ohne|kaum|nur|ausser|außer|fehl\w+|\w+los|sans|sin|senza|peu|solo)\b",
+    re.IGNORECASE,
+)
+_NOT_ONLY: Final = re.compile(
+    r"\b(?:not|nicht)\s+(?:only|nur|just|merely|more|mehr|less|weniger|later|spater|später|least|exceed)\b|\bif not\b",
+    re.IGNORECASE,
+)
+_CLAUSE: Final = re.compile(
+    r"[;:]\s|,\s|\s(?:and|but|while|whereas|although|though|because|und|aber|sondern|während|obwohl|mais|pero|sino)\s"
+)
+_MARKED: Final = re.compile(
+    r"\b(by|to|from|um|auf)\s+(?:about |around |roughly |rund |etwa |US|[A-Z]{3} )?[$€£]?\s?$", re.IGNORECASE
+)
+_RANGE: Final = re.compile(
+    r"(?:\b(by|from|um|von)\s+)?(?<!\S)(?!(?:19|20)\d\d\s)\S*\d\S*(?:\s\S+)?\s(?:to|auf)\s+$", re.IGNORECASE
+)
+_KIND: Final = {"by": "by", "um": "by", "to": "to", "auf": "to", "from": "from"}
+_COMPARED: Final = re.compile(r"\b(?:than|compared|versus|vs|als|verglichen|que)\b", re.IGNORECASE)
+_CONTRAST: Final = re.compile(r";\s|,?\s(?:while|whereas|but|während|wohingegen|aber|tandis que|mientras que)\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A sentence of a passage, or a part of one."""
+
+    text: str
+    stems: frozenset[str]
+    passage: Passage
+
+    @property
+    def figures(self) -> Figures:
+        return self.passage.figures_of(self.text)
+
+
+def opposed(claim: Claim, passage: Passage) -> str | None:
+    """What the claim says and the passage says the contrary of."""
+    stems = claim.stems
+    asked = [pair for pair in OPPOSITES if bool(stems & pair[0]) != bool(stems & pair[1])]
+    is_denied = _is_denied(claim.text)
+    said = _said(claim)
+    clauses = _near(claim, passage, said)
+    if asked and not is_denied:
+        for pair in asked:
+            if (word := _contrary(claim, pair, clauses, said)) is not None:
+                return word
+    if _only_denied(claim, clauses, said, is_denied=is_denied):
+        return "not"
+    return None
+
+
+def of_another(claim: Claim, passage: Passage) -> str | None:
+    """A name of the claim, where one side of a contrast says the rest of another, and the other side has the name."""
+    names = {word.stem for word in claim.words if word.name}
+    rest = {word.stem for word in claim.words if not word.name}
+    sides = [(part, words.stems(part)) for part in _CONTRAST.split(_near(claim, passage, rest)[0].text)]
+    if not names or len(sides) < 2:
+        return None
+    best = max(sides, key=lambda side: len(rest & side[1]))
+    if len(rest & best[1]) < max(MIN_SHARED, SHARED * len(rest)) or names & best[1]:
+        return None
+    others = [side for side in sides if side is not best]
+    has_other = any(word.name and word.stem not in names for word in words.content(best[0], known=passage.capitals))
+    if not has_other or any(rest & stems for _, stems in others) or not any(names <= stems for _, stems in others):
+        return None
+    return next(word.said for word in claim.words if word.name)
+
+
+def exchanged(claim: Claim, passage: Passage) -> str | None:
+    """A figure that the passage has as another end of a change, or in another row of a table."""
+    if claim.stems & CHANGES:
+        for figure in claim.figures.numbers:
+            own = _ends(figure, claim.text)
+            if own and "" not in own and (there := _ends(figure, passage.body)) and not there & {*own, ""}:
+                return figure.said
+    return None if _COMPARED.search(claim.text) else _of_another_row(claim, passage)
+
+
+def _said(claim: Claim) -> set[str]:
+    """The claim's words, those of opposites left out."""
+    return {word.stem for word in claim.words} - EITHER
+
+
+def _near(claim: Claim, passage: Passage, said: set[str]) -> list[Clause]:
+    """The sentence that shares most with the claim, and its clauses."""
+    best = max(passage.sentences, key=lambda one: (len(said & one[1]), len(claim.stems & one[1])), default=("", set()))
+    whole = Clause(best[0], frozenset(best[1]), passage)
+    parts = [part for part in _CLAUSE.split(best[0]) if part.strip()]
+    if len(parts) < 2:
+        return [whole]
+    return [whole, *(Clause(part, frozenset(words.stems(part)), passage) for part in parts)]
+
+
+def _fits(claim: Claim, clause: Clause, said: set[str], share: float) -> bool:
+    """Whether a clause has so much of a claim, and one of its figures if there are any."""
+    shared = len(said & clause.stems)
+    if shared < share * len(said):
+        return False
+    there = [figure for figure in claim.figures.numbers if _has(figure, clause.figures)]
+    return (bool(there) or not claim.figures.numbers) and shared + len(there) >= MIN_SHARED
+
+
+def _has(figure: Figure, there: Figures) -> bool:
+    return any(same(figure, other, ONE) for other in there.numbers)
+
+
+def _contrary(claim: Claim, pair: Sides, clauses: Sequence[Clause], said: set[str]) -> str | None:
+    own, other = pair if claim.stems & pair[0] else (pair[1], pair[0])
+    whole = clauses[0]
+    fitting = [clause for clause in clauses[1:] if _fits(claim, clause, said, SHARED)]
+    if not fitting and _fits(claim, whole, said, SHARED):
+        fitting = [whole]
+    if not fitting or whole.stems & own:
+        return None
+    most = max(len(said & clause.stems) for clause in fitting)
+    best = [clause for clause in fitting if len(said & clause.stems) == most]
+    if not any(clause.stems & other for clause in best) or any(_is_denied(clause.text) for clause in best):
+        return None
+    return next(word for word in words.folded(claim.text) if stem(word) in own)
+
+
+def _only_denied(claim: Claim, clauses: Sequence[Clause], said: set[str], *, is_denied: bool) -> bool:
+    """Whether claim and clause are the same but for a `not`."""
+    if len(said) < MIN_SHARED:
+        return False
+    fitting = [clause for clause in clauses if _fits(claim, clause, said, NEGATED)]
+    if not fitting or _NOT_ONLY.search(claim.text) or _NOT_ONLY.search(clauses[0].text):
+        return False
+    narrowest = min(fitting, key=lambda clause: len(clause.stems))
+    there = clauses[0] if is_denied else narrowest
+    if _is_denied(there.text) == is_denied or _LESS.search(there.text if is_denied else claim.text):
+        return False
+    told = {word.stem for word in words.content(there.text)}
+    return len(said & told) >= ALIKE * len(told) and not _has_opposite(claim, there)
+
+
+def _has_opposite(claim: Claim, clause: Clause) -> bool:
+    return any(
+        (claim.stems & left and clause.stems & right) or (claim.stems & right and clause.stems & left)
+        for left, right in OPPOSITES
+    )
+
+
+def _is_denied(text: str) -> bool:
+    return _NOT.search(_NOT_ONLY.sub(" ", text)) is not None
+
+
+def _ends(figure: Figure, text: str) -> set[str]:
+    """Of what end of a change a text has a figure: by, to, from; "" for none of them."""
+    found = set()
+    line = plain(text)
+    for other in figures(line).numbers:
+        is_year = other.unit is None and 1900 <= other.values[0] < 2100
+        if is_year or other.unit != figure.unit or not same(figure, other, ONE):
+            continue
+        for place in re.finditer(rf"(?<![\w.,]){re.escape(other.said)}", line):
+            before = line[max(0, place.start() - 40) : place.start()]
+            between = _RANGE.search(before)
+            marked = None if between and not between[1] else _MARKED.search(before)
+            found.add(_KIND[marked[1].lower()] if marked else "")
+    return found
+
+
+def _of_another_row(claim: Claim, passage: Passage) -> str | None:
+    rows = passage.rows
+    for figure in claim.figures.numbers if rows else ():
+        own = [label for label, there in rows if _has(figure, there)]
+        if not own or any(not label or label & claim.stems for label in own):
+            continue
+        if any(label & claim.stems for label, _ in rows):
+            return figure.said
+    return None
+
+
+__all__ = ["exchanged", "of_another", "opposed"]
