@@ -5,7 +5,7 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -26,10 +26,10 @@ from app.crud import users
 from app.db.models import File
 from app.main import Lifespan
 from app.observability import logging
-from app.schemas.chat import ChatRequest, RunDone, RunFailed, Source, SourcesFound, TextDelta
+from app.schemas.chat import ChatRequest, CitationChecked, RunDone, RunFailed, Source, SourcesFound, TextDelta
 from app.services.documents import Documents
 from app.services.llm.configured import build_pool
-from app.services.streams.base import HEARTBEAT, read_frames
+from app.services.streams.base import HEARTBEAT, StoredFrame, read_frames
 from app.services.uploads import UploadFields
 
 LOCAL_USER: Final = "local"
@@ -143,29 +143,47 @@ async def _converse(state: State, owner: UUID, request: ChatRequest, screen: Scr
     """Print the answer as it comes, then its passages. Raises the error that ended it."""
     chat = state["chat"]
     started = await chat.start(owner, request, key=None)
-    sources: list[Source] = []
-    end: RunDone | RunFailed | None = None
     with ExitStack() as spinner:
         spinner.enter_context(screen.waiting("answering"))
+        told = _Told(screen, spinner)
         async for blob in await chat.follow(owner, started):
             for frame in read_frames(blob) if blob != HEARTBEAT else ():
-                match frame.kind:
-                    case TextDelta.kind:
-                        spinner.close()
-                        screen.write(msgspec.json.decode(frame.data, type=TextDelta).text)
-                    case SourcesFound.kind:
-                        sources = msgspec.json.decode(frame.data, type=list[Source])
-                    case RunDone.kind:
-                        end = msgspec.json.decode(frame.data, type=RunDone)
-                    case RunFailed.kind:
-                        end = msgspec.json.decode(frame.data, type=RunFailed)
+                told.take(frame)
     screen.end_line()
-    if isinstance(end, RunFailed):
-        raise by_code(end.code)(end.message)
-    if sources:
-        screen.sources(sources)
-    if end is not None and end.finish_reason == FinishReason.LENGTH:
+    if isinstance(told.end, RunFailed):
+        raise by_code(told.end.code)(told.end.message)
+    if told.sources:
+        screen.sources(told.sources)
+    if told.doubts:
+        screen.doubts(told.doubts)
+    if told.end is not None and told.end.finish_reason == FinishReason.LENGTH:
         screen.note("The answer ends here because the model's limit was reached.")
+
+
+@dataclass(slots=True)
+class _Told:
+    """What an answer's events have said so far. Its text is on the screen already."""
+
+    screen: Screen
+    spinner: ExitStack
+    sources: list[Source] = field(default_factory=list)
+    doubts: list[CitationChecked] = field(default_factory=list)
+    end: RunDone | RunFailed | None = None
+
+    def take(self, frame: StoredFrame) -> None:
+        match frame.kind:
+            case TextDelta.kind:
+                self.spinner.close()
+                self.screen.write(msgspec.json.decode(frame.data, type=TextDelta).text)
+            case SourcesFound.kind:
+                self.sources = msgspec.json.decode(frame.data, type=list[Source])
+            case CitationChecked.kind:
+                checked = msgspec.json.decode(frame.data, type=CitationChecked)
+                self.doubts += [] if checked.supported else [checked]
+            case RunDone.kind:
+                self.end = msgspec.json.decode(frame.data, type=RunDone)
+            case RunFailed.kind:
+                self.end = msgspec.json.decode(frame.data, type=RunFailed)
 
 
 def _request(question: Question, file_ids: list[UUID] | None) -> ChatRequest:

@@ -14,7 +14,7 @@ from app.core.enums import FileStatus
 
 if TYPE_CHECKING:
     from app.db.models import File
-    from app.schemas.chat import Source
+    from app.schemas.chat import CitationChecked, Source
 
 EXCERPT_CHARS: Final = 90
 # Files and models are strangers: what they say must not move the cursor or colour the terminal.
@@ -76,6 +76,12 @@ class Screen:
             if source.page_to != source.page_from:
                 pages = f"pages {source.page_from}-{source.page_to}"
             self.write(f"[{source.n}] {source.file_name}, {pages}: {_excerpt(source.text)}\n")
+
+    def doubts(self, doubts: "Sequence[CitationChecked]") -> None:
+        """The citations that their passages do not support, each once."""
+        self.write("\nNot found in the source:\n")
+        for line in dict.fromkeys(f"[{checked.n}] {checked.reason}\n" for checked in doubts):
+            self.write(line)
 
     def note(self, text: str) -> None:
         """A line on standard error."""

@@ -101,6 +101,21 @@ def test_files_are_answered_with_their_pages_beside_a_running_service(tmp_path: 
     assert "[1] bridges.txt, page 1: The bridge over the Tay" in every.stdout
 
 
+def test_citations_that_their_passages_do_not_support_are_told(tmp_path: Path, upstream: Upstream, data: str) -> None:
+    """The fake model's report on revenue cites passages that are of whales."""
+    whales = tmp_path / "whales.pdf"
+    whales.write_bytes(text_pdf(WHALES))
+    settings = {"OPENAI_BASE_URL": upstream.url, "OPENAI_MODEL": "fake-m1", "DATA_DIR": data}
+    done = run("ask", "--file", whales, "What do whales eat?", **settings)
+    assert done.returncode == 0, done.stderr
+    _, told, doubts = done.stdout.partition("\nNot found in the source:\n")
+    assert told
+    lines = doubts.splitlines()
+    assert len(lines) == len(set(lines)) > 1
+    assert any(line.startswith("[1] “12 %” is not in passage 1") for line in lines)
+    assert any(line.startswith("[2] ") for line in lines)
+
+
 def test_file_that_cannot_be_read_is_named_and_nothing_is_asked(tmp_path: Path, upstream: Upstream, data: str) -> None:
     unknown, locked, good = tmp_path / "sound.mp3", tmp_path / "locked.pdf", tmp_path / "good.txt"
     unknown.write_bytes(b"ID3\x04" + bytes(1000))

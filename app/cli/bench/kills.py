@@ -23,8 +23,9 @@ from app.rag.vectors import ChromaProcess
 PAGES: Final = 20  # more than one batch
 STEPS: Final = (FileStatus.PARSING, FileStatus.EMBEDDING, FileStatus.INDEXING, FileStatus.STORED)
 MOST_S: Final = 0.1  # that the service lives after a file has come to a step
+AT_ONCE: Final = {FileStatus.INDEXING}  # over in some milliseconds
 STEP_TIMEOUT_S: Final = 20.0
-STEP_POLL_S: Final = 0.003
+STEP_POLL_S: Final = 0.0005
 END_TIMEOUT_S: Final = 1800.0
 POLL_S: Final = 0.2
 SEED: Final = 20
@@ -56,9 +57,9 @@ async def kills(number: int, say: Say) -> list[Table]:
                 service.sign_in()
                 await send(service, f"file-{kill}.pdf", documents.pdf(PAGES, seed=kill))
                 await _until(where, step)
-                await asyncio.sleep(chance.uniform(0, MOST_S))
-                struck.update({found for found in _steps(where) if not FileStatus(found).is_final})
+                await asyncio.sleep(0 if step in AT_ONCE else chance.uniform(0, MOST_S))
                 _kill(service)
+            struck.update({found for found in _steps(where) if not FileStatus(found).is_final})
         say("the last start: until every file has ended")
         with subject.service(where) as service:
             service.wait_healthy()
@@ -72,8 +73,11 @@ async def kills(number: int, say: Say) -> list[Table]:
 async def _until(where: Path, step: FileStatus) -> None:
     """A step that is over in a moment may be missed: then the kill comes at another."""
     deadline = time.monotonic() + STEP_TIMEOUT_S
-    while step not in _steps(where) and time.monotonic() < deadline:  # noqa: ASYNC110 - another process writes
-        await asyncio.sleep(STEP_POLL_S)
+    with closing(sqlite3.connect(where / "data" / "rows.db")) as rows:
+        while time.monotonic() < deadline:
+            if rows.execute("SELECT 1 FROM files WHERE status = ?", [step]).fetchone():
+                return
+            await asyncio.sleep(STEP_POLL_S)
 
 
 def _kill(service: Service) -> None:
