@@ -5,7 +5,7 @@ import { ceiling, perDay, rangeOf, short } from '../src/settings/days';
 import { curlExample, pythonExample } from '../src/settings/examples';
 import { expiryWords, isExpired, keyWords } from '../src/settings/key-words';
 import { Loaded } from '../src/settings/load.svelte';
-import type { DayFigures, SourceStatus } from '../src/settings/api';
+import { type DayFigures, type SourceStatus, placed } from '../src/settings/api';
 import { breakerWords, healthOf, inOrder, queueWords } from '../src/settings/status-words';
 import { Pulls, pullWords } from '../src/stores/pulls.svelte';
 import { placeOf } from '../src/stores/route.svelte';
@@ -138,4 +138,20 @@ it.each([
   ['#/settings/unheard', 'models'],
 ])('finds the settings at %s', (hash, page) => {
   expect(placeOf(hash)).toEqual({ view: 'settings', page });
+});
+
+describe('where a golden page was found', () => {
+  const one = { id: '1', missing: false, before: null };
+
+  it('is the place in the search that answers use', () => {
+    expect(placed({ ...one, ranks: { text: 1, dense: 1, hybrid: 2 } })).toBe('place 2');
+    expect(placed({ ...one, ranks: { text: 4 } })).toBe('place 4');
+    expect(placed({ ...one, ranks: { text: 1, hybrid: null } })).toBe('not found');
+  });
+
+  it('is told with the place before when that was another', () => {
+    expect(placed({ ...one, ranks: { hybrid: 2 }, before: { hybrid: 2 } })).toBe('place 2');
+    expect(placed({ ...one, ranks: { hybrid: 2 }, before: { hybrid: null } })).toBe('place 2, not found before');
+    expect(placed({ ...one, missing: true, ranks: {}, before: { hybrid: 2 } })).toContain('no such file');
+  });
 });

@@ -89,4 +89,19 @@ export interface Golden {
   page: number;
 }
 export const goldenOf = (api: Api, cursor: string | null) => api.json<Page<Golden>>('GET', '/golden', { query: { cursor } });
+type Ranks = Partial<Record<'text' | 'dense' | 'hybrid', number | null>>;
+export interface GoldenRun {
+  items: { id: string; missing: boolean; ranks: Ranks; before: Ranks | null }[];
+}
+export const runGolden = (api: Api) => api.json<GoldenRun>('POST', '/golden/run');
 export const removeGolden = (api: Api, id: string) => api.send('DELETE', `/golden/${id}`);
+
+/** Where the search that answers use found the page, and where in the run before when that was another place. */
+export function placed({ missing, ranks, before }: GoldenRun['items'][number]): string {
+  if (missing) return 'not asked: there is no such file now';
+  const best = (found: Ranks) => ('hybrid' in found ? found.hybrid : found.text) ?? null;
+  const said = (rank: number | null) => (rank === null ? 'not found' : `place ${rank}`);
+  const now = said(best(ranks));
+  const then = before && said(best(before));
+  return then && then !== now ? `${now}, ${then} before` : now;
+}
