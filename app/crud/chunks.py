@@ -6,8 +6,8 @@ PostgreSQL. What writes takes the session of a job's step; what searches is one 
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 from uuid import UUID
 
@@ -48,11 +48,16 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Searchable:
-    """What a search may find, of each owner, in how many files; `strange` ones only by words."""
+    """What a search may find, of each owner, in how many files; `strange` ones only by words. `names`: theirs."""
 
     reaches: list[Reach]
     total: int
     strange: int
+    names: dict[UUID, str] = field(default_factory=dict, compare=False)
+
+    def only(self, files: Collection[UUID]) -> list[Reach]:
+        """What is in these files."""
+        return [narrowed for reach in self.reaches if (narrowed := reach.only(files)) is not None]
 
 
 class TextIndex(Protocol):
@@ -230,13 +235,16 @@ def searchable(
         if ids:
             found.reaches.append(Reach(part.owner, whole, spans))
         strange = 0 if space is None else sum(embedder_of(row.fingerprint) != space for row in ready)
+        found.names.update({row.id: row.name for row in ready})
         found = replace(found, total=found.total + len(ready), strange=found.strange + strange)
     return found
 
 
 def _states(session: Session, reader: UUID, part: Part) -> Sequence[Any]:
     """All files of the reader, or those named files of another owner that the reader may read."""
-    statement = select(FILES.c.id, FILES.c.status, FILES.c.fingerprint).where(FILES.c.user_id == part.owner)
+    statement = select(FILES.c.id, FILES.c.name, FILES.c.status, FILES.c.fingerprint).where(
+        FILES.c.user_id == part.owner
+    )
     if part.owner == reader:
         return session.execute(statement).all()
     named = among(session, FILES.c.id, part.file_ids or ())

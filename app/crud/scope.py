@@ -93,6 +93,13 @@ class Reach:
         """Every file that something may be found in."""
         return None if self.file_ids is None else [*self.file_ids, *self.spans]
 
+    def only(self, files: Collection[UUID]) -> "Reach | None":
+        """What is in these files, None for nothing. Where all of an owner is reached, another's file adds nothing."""
+        known = None if self.file_ids is None else set(self.file_ids)
+        whole = [file_id for file_id in files if file_id not in self.spans and (known is None or file_id in known)]
+        spans = {file_id: self.spans[file_id] for file_id in files if file_id in self.spans}
+        return Reach(self.owner, whole, spans) if whole or spans else None
+
 
 def searched(
     session: Session, reader: UUID, wanted: Wanted, *, conversation_id: UUID | None = None, everywhere: bool = False

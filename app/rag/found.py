@@ -22,3 +22,4 @@ class Passage:
     page_label: str | None = None
     ordinal: int = 0
     cosine: float | None = None  # None: it is not among the nearest, or has no vector
+    is_named: bool = False  # the question names its document

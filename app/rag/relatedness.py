@@ -19,6 +19,7 @@ from app.crud.terms import MAX_QUERY_CHARS, MAX_QUERY_TERMS, MAX_TERM_CHARS, ana
 from app.db.session import Session
 from app.rag.found import Passage
 from app.rag.function_words import DOCUMENTS, FUNCTION_WORDS, TASKS
+from app.rag.naming import words_of
 
 COVERED: Final = 0.6
 NEAR: Final = 0.25
@@ -88,7 +89,15 @@ def _is_related(passage: Passage, coverage: float, by: Meaning | None, floor: Fl
 
 
 def _coverage(passage: Passage, rarities: dict[str, float]) -> float:
-    """From 0 to 1; 0 for a question without words that carry a subject."""
+    """From 0 to 1; 0 for a question without words that carry a subject.
+
+    Words that name the passage's document say where to look, and need not be in the passage.
+    """
+    if passage.is_named:
+        name = {stem(word) for word in words_of(passage.file_name)}
+        rarities = {term: rarity for term, rarity in rarities.items() if term not in name}
+        if not rarities:
+            return 1.0
     has = set(analyse(spoken(passage.context, passage.text)))
     beginnings = {term[:SAME_LETTERS] for term in has if len(term) >= SAME_LETTERS}
     covered = sum(

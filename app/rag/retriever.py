@@ -3,7 +3,7 @@
 import asyncio
 import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from heapq import nlargest
 from uuid import UUID
@@ -14,13 +14,13 @@ from app.core.enums import SearchMode
 from app.core.errors import AppError, ModelUnavailable
 from app.crud import chunks, index
 from app.crud.bm25 import Place, Scored
-from app.crud.chunks import Located
 from app.crud.index import Generation
 from app.crud.scope import Reach, Scope
-from app.db.session import Database, Session
+from app.db.session import Database
+from app.rag import naming, ranked
 from app.rag.base import Embedder, Hit, Reranker, VectorStore
 from app.rag.found import Passage
-from app.rag.fusion import fuse, ranks
+from app.rag.ranked import Found, Halves, Scores
 from app.rag.relatedness import Floor, Library, Meaning, related
 from app.rag.reranking import RERANKED, reranked
 
@@ -102,23 +102,28 @@ class Retriever:
         if not reached.reaches or not query.strip():
             return Retrieved([], mode, reached.strange)
         asked = _Asked(query, reached.reaches, used, embedder)
-        dense: dict[Place, float] | None = None
-        text: dict[Place, float] | None = None
-        match mode:
-            case SearchMode.TEXT:
-                text = await self._by_words(asked)
-            case SearchMode.DENSE:
-                dense = await self._by_meaning(asked)
-            case SearchMode.HYBRID:
-                dense, text = await asyncio.gather(self._by_meaning_if_possible(asked), self._by_words(asked))
+        halves = await self._halves(asked, mode)
+        share = _share(query, embedder) if halves.dense and halves.text else 0.5
+        found = Found(reader, halves, share, used.id)
+        if named := naming.named(query, reached.names):
+            within = await self._halves(replace(asked, reaches=reached.only(named)), mode)
+            found = replace(found, named=named, within=within)
         most = wanted.limit if self._judge(wanted) is None else max(wanted.limit, RERANKED)
-        found = _Found(reader, dense, text, _share(query, embedder) if dense and text else 0.5, used.id)
-        passages = await self._db.query(partial(_passages, found=found, limit=most))
+        passages = await self._db.query(partial(ranked.passages, found=found, limit=most))
         if passages is None:
             return None
-        meaning = _meaning(query, dense, embedder, has_others=reached.strange > 0)
+        meaning = _meaning(query, halves.dense, embedder, has_others=reached.strange > 0)
         passages = await self._judged(wanted, passages, asked, meaning)
-        return Retrieved(passages, SearchMode.TEXT if dense is None else mode, reached.strange)
+        return Retrieved(passages, SearchMode.TEXT if halves.dense is None else mode, reached.strange)
+
+    async def _halves(self, asked: "_Asked", mode: SearchMode) -> Halves:
+        match mode:
+            case SearchMode.TEXT:
+                return Halves(None, await self._by_words(asked))
+            case SearchMode.DENSE:
+                return Halves(await self._by_meaning(asked), None)
+            case SearchMode.HYBRID:
+                return Halves(*await asyncio.gather(self._by_meaning_if_possible(asked), self._by_words(asked)))
 
     def _judge(self, wanted: "_Wanted") -> Reranker | None:
         return self._reranker if wanted.mode is SearchMode.HYBRID else None
@@ -217,41 +222,7 @@ class _Asked:
     embedder: Embedder | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """Scores of each half, None where it was not searched, and the dense half's share of the sum."""
-
-    reader: UUID
-    dense: dict[Place, float] | None
-    text: dict[Place, float] | None
-    share: float
-    generation: int
-
-
-def _passages(session: Session, *, found: _Found, limit: int) -> list[Passage] | None:
-    """Fuses the halves. A chunk that is not in a ready file any more, or may not be read any more, is passed over.
-
-    None: the index was swapped meanwhile. What is read before that is seen is whole: removal comes after the swap.
-    """
-    dense, text = found.dense or {}, found.text or {}
-    halves = [(weight, half) for weight, half in ((found.share, dense), (1 - found.share, text)) if half]
-    fused = fuse(halves)
-    places = list(fused)[:limit]
-    rows = chunks.by_places(session, found.reader, places, generation=found.generation) if fused else []
-    if index.current_id(session) != found.generation:
-        return None
-    row_at = {(row.file_id, row.ordinal): row for row in rows}
-    dense_ranks, text_ranks = ranks(dense), ranks(text)
-    return [
-        _passage(row_at[place], score, (dense_ranks.get(place), text_ranks.get(place)), dense.get(place))
-        for place, score in fused.items()
-        if place in row_at
-    ]
-
-
-def _meaning(
-    query: str, dense: dict[Place, float] | None, embedder: Embedder | None, *, has_others: bool
-) -> Meaning | None:
+def _meaning(query: str, dense: Scores | None, embedder: Embedder | None, *, has_others: bool) -> Meaning | None:
     if embedder is None or not dense:
         return None
     at_most = None if has_others else min(dense.values()) if len(dense) >= TOP else 0.0
@@ -274,22 +245,3 @@ def reads(scripts: frozenset[str] | None, query: str) -> bool:
     letters = [letter for letter in query if letter.isalpha()][:MAX_LETTERS]
     known = sum(unicodedata.name(letter, "").partition(" ")[0] in scripts for letter in letters)
     return 2 * known >= len(letters)
-
-
-def _passage(row: Located, score: float, ranks: tuple[int | None, int | None], cosine: float | None) -> Passage:
-    return Passage(
-        file_id=row.file_id,
-        file_name=row.file_name,
-        page_from=row.page_from,
-        page_to=row.page_to,
-        char_from=row.char_from,
-        char_to=row.char_to,
-        text=row.text,
-        score=score,
-        dense_rank=ranks[0],
-        text_rank=ranks[1],
-        context=row.context,
-        page_label=row.page_label,
-        ordinal=row.ordinal,
-        cosine=cosine,
-    )

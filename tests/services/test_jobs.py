@@ -132,13 +132,13 @@ async def test_a_restart_takes_over_what_was_unfinished(tmp_path: Path, sqlite_d
 async def test_no_more_jobs_run_at_a_time_than_allowed(tmp_path: Path, sqlite_db: Database) -> None:
     board = Board()
     async with running(tmp_path, sqlite_db, board) as jobs:
-        for n in range(6):
+        for n in range(10):
             await jobs.enqueue("crowd", f"c{n}", {"word": str(n)})
         board.go.set()
-        for n in range(6):
+        for n in range(10):
             await until_state(jobs, f"c{n}", JobState.DONE)
-    assert board.most == 2
-    assert sorted(board.notes) == list("012345")
+    assert board.most == 4
+    assert sorted(board.notes) == list("0123456789")
 
 
 async def test_jobs_on_postgresql(postgres_url: str) -> None:
