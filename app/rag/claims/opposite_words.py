@@ -1,9 +1,10 @@
-"""Pairs of words that cannot both be said of one thing, in the languages that are checked most.
+"""Pairs of words that cannot both be said of one thing, and words that deny, in the languages that are checked most.
 
 Words that change places with their two things are none: `A won`, `B lost`; `before`, `after`; `bought`, `sold`. Folded
 as `crud.terms.fold` does it; forms that Porter's stemmer does not join are named one by one.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -73,3 +74,17 @@ def _sides(line: str) -> Sides:
 OPPOSITES: Final[Sequence[Sides]] = [_sides(line) for line in _PAIRS.replace("\n    ", " ").strip().splitlines()]
 EITHER: Final = frozenset[str]().union(*(left | right for left, right in OPPOSITES))
 CHANGES: Final = OPPOSITES[0][0] | OPPOSITES[0][1]
+_NOT: Final = re.compile(
+    r"\b(?:not|never|neither|nor|none|cannot|nicht|nie|niemals|kein|keine|keinen|keiner|keinem|weder|jamais|aucune?|nunca"
+    r"|ningun[ao]?|refuse[sd]?|refusing|denie[sd]|failed to|no longer|nicht mehr)\b|n['’]t\b|\bne\b.{1,30}\bpas\b",
+    re.IGNORECASE,
+)
+NOT_ONLY: Final = re.compile(
+    r"\b(?:not|nicht)\s+(?:only|nur|just|merely|more|mehr|less|weniger|later|spater|später|least|exceed)\b|\bif not\b",
+    re.IGNORECASE,
+)
+
+
+def is_denied(text: str) -> bool:
+    """Whether something in it is said not to be so."""
+    return _NOT.search(NOT_ONLY.sub(" ", text)) is not None

@@ -13,8 +13,8 @@ from typing import Final
 from app.crud.stemmer import stem
 from app.rag.claims import words
 from app.rag.claims.claim import Claim
-from app.rag.claims.figures import Figure, Figures, figures, plain, same
-from app.rag.claims.opposite_words import CHANGES, EITHER, OPPOSITES, Sides
+from app.rag.claims.figures import Figure, Figures, plain, same
+from app.rag.claims.opposite_words import CHANGES, EITHER, NOT_ONLY, OPPOSITES, Sides, is_denied
 from app.rag.claims.passage import Passage
 
 SHARED: Final = 0.5  # of a claim's other words, in the clause with the opposite
@@ -22,19 +22,10 @@ NEGATED: Final = 0.8  # of them, where only a "not" differs
 ALIKE: Final = 0.6  # of the clause's words, in such a claim
 MIN_SHARED: Final = 2
 ONE: Final = frozenset({1.0})
-_NOT: Final = re.compile(
-    r"\b(?:not|never|neither|nor|none|cannot|nicht|nie|niemals|kein|keine|keinen|keiner|keinem|weder|jamais|aucune?|nunca"
-    r"|ningun[ao]?|refuse[sd]?|refusing|denie[sd]|failed to|no longer|nicht mehr)\b|n['’]t\b|\bne\b.{1,30}\bpas\b",
-    re.IGNORECASE,
-)
 # Other ways to say that something is not so: where one side has one of them, a "not" on the other is no contradiction.
 _LESS: Final = re.compile(
     r"\b(?:without|no|non|un\w{4,}|dis\w{4,}|lack\w*|absen\w+|except\w*|exclud\w+|hardly|barely|rarely|only|unless|few"
     r"|ohne|kaum|nur|ausser|außer|fehl\w+|\w+los|sans|sin|senza|peu|solo)\b",
-    re.IGNORECASE,
-)
-_NOT_ONLY: Final = re.compile(
-    r"\b(?:not|nicht)\s+(?:only|nur|just|merely|more|mehr|less|weniger|later|spater|später|least|exceed)\b|\bif not\b",
     re.IGNORECASE,
 )
 _CLAUSE: Final = re.compile(
@@ -68,14 +59,16 @@ def opposed(claim: Claim, passage: Passage) -> str | None:
     """What the claim says and the passage says the contrary of."""
     stems = claim.stems
     asked = [pair for pair in OPPOSITES if bool(stems & pair[0]) != bool(stems & pair[1])]
-    is_denied = _is_denied(claim.text)
+    denied = is_denied(claim.text)
+    if not asked and not denied and not passage.has_denial:
+        return None
     said = _said(claim)
     clauses = _near(claim, passage, said)
-    if asked and not is_denied:
+    if asked and not denied:
         for pair in asked:
             if (word := _contrary(claim, pair, clauses, said)) is not None:
                 return word
-    if _only_denied(claim, clauses, said, is_denied=is_denied):
+    if _only_denied(claim, clauses, said, denied=denied):
         return "not"
     return None
 
@@ -83,9 +76,11 @@ def opposed(claim: Claim, passage: Passage) -> str | None:
 def of_another(claim: Claim, passage: Passage) -> str | None:
     """A name of the claim, where one side of a contrast says the rest of another, and the other side has the name."""
     names = {word.stem for word in claim.words if word.name}
+    if not names or not _CONTRAST.search(passage.body):
+        return None
     rest = {word.stem for word in claim.words if not word.name}
     sides = [(part, words.stems(part)) for part in _CONTRAST.split(_near(claim, passage, rest)[0].text)]
-    if not names or len(sides) < 2:
+    if len(sides) < 2:
         return None
     best = max(sides, key=lambda side: len(rest & side[1]))
     if len(rest & best[1]) < max(MIN_SHARED, SHARED * len(rest)) or names & best[1]:
@@ -101,9 +96,11 @@ def exchanged(claim: Claim, passage: Passage) -> str | None:
     """A figure that the passage has as another end of a change, or in another row of a table."""
     if claim.stems & CHANGES:
         for figure in claim.figures.numbers:
-            own = _ends(figure, claim.text)
-            if own and "" not in own and (there := _ends(figure, passage.body)) and not there & {*own, ""}:
-                return figure.said
+            own = _ends(figure, claim.text, claim.figures)
+            if own and "" not in own:
+                there = _ends(figure, passage.body, passage.figures)
+                if there and not there & {*own, ""}:
+                    return figure.said
     return None if _COMPARED.search(claim.text) else _of_another_row(claim, passage)
 
 
@@ -145,21 +142,21 @@ def _contrary(claim: Claim, pair: Sides, clauses: Sequence[Clause], said: set[st
         return None
     most = max(len(said & clause.stems) for clause in fitting)
     best = [clause for clause in fitting if len(said & clause.stems) == most]
-    if not any(clause.stems & other for clause in best) or any(_is_denied(clause.text) for clause in best):
+    if not any(clause.stems & other for clause in best) or any(is_denied(clause.text) for clause in best):
         return None
     return next(word for word in words.folded(claim.text) if stem(word) in own)
 
 
-def _only_denied(claim: Claim, clauses: Sequence[Clause], said: set[str], *, is_denied: bool) -> bool:
+def _only_denied(claim: Claim, clauses: Sequence[Clause], said: set[str], *, denied: bool) -> bool:
     """Whether claim and clause are the same but for a `not`."""
     if len(said) < MIN_SHARED:
         return False
     fitting = [clause for clause in clauses if _fits(claim, clause, said, NEGATED)]
-    if not fitting or _NOT_ONLY.search(claim.text) or _NOT_ONLY.search(clauses[0].text):
+    if not fitting or NOT_ONLY.search(claim.text) or NOT_ONLY.search(clauses[0].text):
         return False
     narrowest = min(fitting, key=lambda clause: len(clause.stems))
-    there = clauses[0] if is_denied else narrowest
-    if _is_denied(there.text) == is_denied or _LESS.search(there.text if is_denied else claim.text):
+    there = clauses[0] if denied else narrowest
+    if is_denied(there.text) == denied or _LESS.search(there.text if denied else claim.text):
         return False
     told = {word.stem for word in words.content(there.text)}
     return len(said & told) >= ALIKE * len(told) and not _has_opposite(claim, there)
@@ -172,15 +169,11 @@ def _has_opposite(claim: Claim, clause: Clause) -> bool:
     )
 
 
-def _is_denied(text: str) -> bool:
-    return _NOT.search(_NOT_ONLY.sub(" ", text)) is not None
-
-
-def _ends(figure: Figure, text: str) -> set[str]:
+def _ends(figure: Figure, text: str, known: Figures) -> set[str]:
     """Of what end of a change a text has a figure: by, to, from; "" for none of them."""
     found = set()
     line = plain(text)
-    for other in figures(line).numbers:
+    for other in known.numbers:
         is_year = other.unit is None and 1900 <= other.values[0] < 2100
         if is_year or other.unit != figure.unit or not same(figure, other, ONE):
             continue

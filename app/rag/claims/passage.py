@@ -12,6 +12,7 @@ from app.rag.claims import languages, words
 from app.rag.claims.figure_words import HAN_DIGITS, HAN_TENS, NUMBERS
 from app.rag.claims.figures import Figure, Figures, figures, plain, same
 from app.rag.claims.normalised import Normalised, Span
+from app.rag.claims.opposite_words import is_denied
 from app.rag.sentences import units
 from app.schemas.chat import Source
 
@@ -139,6 +140,10 @@ class Passage:
         if sentence not in self._figures_of:
             self._figures_of[sentence] = figures(plain(sentence))
         return self._figures_of[sentence]
+
+    @cached_property
+    def has_denial(self) -> bool:
+        return is_denied(self.body)
 
     @cached_property
     def rows(self) -> list[tuple[set[str], Figures]]:
