@@ -22,7 +22,7 @@ class Archive:
         except zipfile.BadZipFile as error:
             raise _no_archive(path, error) from error
         except (NotImplementedError, ValueError, OSError) as error:
-            raise ParseError("damaged", f"the archive cannot be opened: {error}; save the file again") from error
+            raise _damaged(error) from error
         self.names = frozenset(self._zip.namelist())
         self._left = MAX_UNPACKED_BYTES
         if len(self.names) > MAX_ENTRIES:
@@ -35,7 +35,7 @@ class Archive:
         except RuntimeError as error:  # zipfile's word for "needs a password"
             raise ParseError("encrypted", "the file is protected by a password; upload it without one") from error
         except (zipfile.BadZipFile, NotImplementedError, KeyError, OSError) as error:
-            raise ParseError("damaged", f"the entry {name!r} cannot be read: {error}") from error
+            raise _damaged(error, name) from error
 
     def read(self, name: str) -> bytes:
         with self.open(name) as entry:
@@ -54,7 +54,14 @@ def _no_archive(path: Path, error: zipfile.BadZipFile) -> ParseError:
     with path.open("rb") as file:
         if file.read(len(OLE)) == OLE:
             return ParseError("encrypted", "the document is protected by a password; save it without one")
-    return ParseError("damaged", f"the archive cannot be opened: {error}; save the file again")
+    return _damaged(error)
+
+
+def _damaged(error: Exception, name: str | None = None) -> ParseError:
+    """Reasons that zipfile and zlib do not give themselves are Python's, and say nothing to people."""
+    why = f" ({error})" if isinstance(error, zipfile.BadZipFile | zlib.error) else ""
+    part = "what is packed in it" if name is None else f"its part {name!r}"
+    return ParseError("damaged", f"the file is damaged: {part} cannot be unpacked{why}; save it again")
 
 
 class Entry:
@@ -68,7 +75,7 @@ class Entry:
         try:
             data = self._stream.read(size)
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise ParseError("damaged", f"the archive is damaged: {error}; save the file again") from error
+            raise _damaged(error, self._stream.name) from error
         self._archive.count(len(data))
         return data
 

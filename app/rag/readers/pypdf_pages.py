@@ -39,8 +39,9 @@ class PypdfPages:
                 "cpu_limit", f"the PDF is damaged, and repairing it took more than {CPU_S:.0f} CPU seconds"
             ) from error
         except DAMAGE as error:
+            why = f": {error}" if isinstance(error, PyPdfError) and " object has no " not in str(error) else ""
             raise ParseError(
-                "damaged", f"the PDF is damaged and cannot be opened: {error}; save it again in a PDF viewer"
+                "damaged", f"the PDF is damaged and cannot be opened{why}; save it again in a PDF viewer"
             ) from error
 
     def text(self, number: int, total: int) -> str | None:
