@@ -230,10 +230,11 @@ def searchable(
         ids = [row.id for row in ready]
         tags = {} if scope is None else scope.tags
         spans = tag_rows.spans(session, ids, tags, generation=generation)
-        is_all = part.owner == reader and len(ready) == len(rows) and not spans
-        whole = None if is_all else [file_id for file_id in ids if file_id not in spans]
+        all_ready = sum(row.status == FileStatus.READY for row in rows)
+        is_all_ready = part.owner == reader and len(ready) == all_ready and not spans
+        whole = None if is_all_ready and len(ready) == len(rows) else [key for key in ids if key not in spans]
         if ids:
-            found.reaches.append(Reach(part.owner, whole, spans))
+            found.reaches.append(Reach(part.owner, whole, spans, is_all_ready))
         strange = 0 if space is None else sum(embedder_of(row.fingerprint) != space for row in ready)
         found.names.update({row.id: row.name for row in ready})
         found = replace(found, total=found.total + len(ready), strange=found.strange + strange)

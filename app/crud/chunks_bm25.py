@@ -93,7 +93,7 @@ def search(
     values = {
         "terms": list(weights),
         "weights": list(weights.values()),
-        "files": None if reach.file_ids is None else list(reach.file_ids),
+        "files": None if reach.file_ids is None or reach.is_all_ready else list(reach.file_ids),
         "in_files": [file_id for file_id, _, _ in spans],
         "firsts": [first for _, first, _ in spans],
         "lasts": [last for _, _, last in spans],

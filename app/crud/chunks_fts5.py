@@ -87,7 +87,9 @@ def search(
     spans = [[file_id.hex, first, last] for file_id, found in reach.spans.items() for first, last in found]
     values = {
         "weights": json.dumps({before + term: weight for term, weight in weights.items()}),
-        "files": None if reach.file_ids is None else json.dumps([file_id.hex for file_id in reach.file_ids]),
+        "files": None
+        if reach.file_ids is None or reach.is_all_ready
+        else json.dumps([file_id.hex for file_id in reach.file_ids]),
         "spans": json.dumps(spans),
         "owner": reach.owner.hex,
         "generation": generation,

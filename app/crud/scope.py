@@ -82,11 +82,15 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a search may find of one owner: whole files, None for all that he has, and of other files some chunks."""
+    """What a search may find of one owner: whole files, None for all that he has, and of other files some chunks.
+
+    `is_all_ready`: these are all of his that are ready, so that it suffices to leave out the others.
+    """
 
     owner: UUID
     file_ids: Sequence[UUID] | None
     spans: Mapping[UUID, Sequence[Span]] = field(default_factory=dict)
+    is_all_ready: bool = False
 
     @property
     def named(self) -> list[UUID] | None:

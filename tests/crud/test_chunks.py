@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -209,12 +210,25 @@ async def test_searchable_names_files_only_when_some_are_left_out(db: Database) 
 
         assert await reached() == []
         first, second = [await make_file(session, owner, []) for _ in range(2)]
-        assert await reached() == [Reach(owner, None)]
-        assert await reached(first, second, uuid4()) == [Reach(owner, None)]
+        assert await reached() == [Reach(owner, None, is_all_ready=True)]
+        assert await reached(first, second, uuid4()) == [Reach(owner, None, is_all_ready=True)]
         assert await reached(second) == [Reach(owner, [second])]
         assert await reached(uuid4()) == []
         await session.execute(update(File).where(File.id == first).values(status=FileStatus.FAILED))
-        assert await reached() == [Reach(owner, [second])]
+        assert await reached() == [Reach(owner, [second], is_all_ready=True)]
+
+
+async def test_words_of_files_that_are_not_ready_are_left_out_without_naming_the_others(db: Database) -> None:
+    """A library of which one file has failed costs no more than before."""
+    async with db.begin() as session:
+        owner = await make_user(session)
+        ready, failed = [await make_file(session, owner, TEXTS) for _ in range(2)]
+        await session.execute(update(File).where(File.id == failed).values(status=FileStatus.FAILED))
+        (reach,) = (await session.run_sync(chunks.searchable, owner, None)).reaches
+        for known in (reach, replace(reach, file_ids=[uuid4()])):  # who is named does not matter then
+            found = await session.run_sync(chunks.search_text, known, TEXTS[0], 100)
+            assert {file for (file, _), _ in found} == {ready}
+        assert await session.run_sync(chunks.search_text, Reach(owner, [uuid4()]), TEXTS[0], 100) == []
 
 
 async def test_searchable_counts_files_of_another_embedder(db: Database) -> None:
@@ -224,7 +238,7 @@ async def test_searchable_counts_files_of_another_embedder(db: Database) -> None
         made = [await make_file(session, owner, []) for _ in kinds]
         for file, kind in zip(made, kinds, strict=True):
             await session.execute(update(File).where(File.id == file).values(fingerprint=kind))
-        everything, two = [Reach(owner, None)], Scope.of(owner, made[:2])
+        everything, two = [Reach(owner, None, is_all_ready=True)], Scope.of(owner, made[:2])
         assert await session.run_sync(chunks.searchable, owner, None, "new@3") == Searchable(everything, 4, 3)
         found = await session.run_sync(chunks.searchable, owner, two, "new@3")
         assert found == Searchable([Reach(owner, made[:2])], 2, 1)
