@@ -141,7 +141,8 @@ class Stretch(msgspec.Struct, frozen=True):
 class CitationChecked(Event, frozen=True, omit_defaults=False):
     """One number of one mark. `char_from` and `char_to` are the sentence in the answer, `mark` is the mark itself.
 
-    `quote` is where the words stand in the file's text. `match` None and `supported`: nothing could be compared.
+    `quote` is where the words stand in the file's text, or most of them. `match` None and `supported`: nothing could be
+    compared.
     """
 
     kind = "citation"

@@ -90,3 +90,11 @@ def test_the_contrary_is_flagged(claim: str, passage: str, said: str) -> None:
 def test_other_words_for_the_same_are_not(claim: str, passage: str) -> None:
     found = checked(claim, passage)
     assert found.supported, found.reason
+
+
+def test_the_sentence_that_is_meant_is_shown() -> None:
+    """In a page that was sent whole, a reader should not have to look for it."""
+    found = checked("A tenant who pays rent more than ten days late owes a late fee of 5%", LEASE)
+    assert found.quote is not None
+    assert LEASE[found.quote.char_from : found.quote.char_to] == "A late fee of 5% applies after ten days."
+    assert checked("The landlord is kind", LEASE).quote is None

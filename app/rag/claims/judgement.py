@@ -9,7 +9,7 @@ What was calculated is not looked at.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -19,7 +19,7 @@ from app.rag.claims import names
 from app.rag.claims.bindings import misplaced
 from app.rag.claims.claim import MIN_WORDS, Claim
 from app.rag.claims.figure_words import NUMBERS
-from app.rag.claims.figures import Figure, Figures
+from app.rag.claims.figures import Figure, Figures, same
 from app.rag.claims.normalised import Span
 from app.rag.claims.opposites import exchanged, of_another, opposed
 from app.rag.claims.passage import Passage
@@ -31,6 +31,8 @@ WORDS_WITH_FIGURES: Final = 0.1
 ELSEWHERE: Final = 0.35
 ELSEWHERE_FROM: Final = 0.6  # of the words, in the other passage
 SHARED: Final = 0.15  # of a claim's words that a passage must add where several are cited together
+PLACED: Final = 0.5  # of a claim's words and figures, and so many, in a sentence that is shown as its place
+PLACED_WORDS: Final = 2
 FIGURE_WEIGHT: Final = 2.0
 _SHOWN_CHARS: Final = 60
 _ORDINAL: Final = re.compile(
@@ -40,7 +42,7 @@ _ORDINAL: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`span` is where the words stand in the passage's body."""
+    """`span` is where the words stand in the passage's body, or most of them."""
 
     supported: bool
     match: Match | None
@@ -74,7 +76,8 @@ def judge(claim: Claim, passage: Passage, sent: Mapping[int, Passage]) -> Verdic
     if foreign:
         known = claim.figures.numbers or claim.figures.days or claim.figures.codes
         return Verdict(True, Match.OVERLAP, round(share, 3)) if known else FOREIGN
-    return _by_words(claim, passage, sent, share)
+    verdict = _by_words(claim, passage, sent, share)
+    return replace(verdict, span=_place(claim, passage)) if verdict.supported else verdict
 
 
 def _contrary(claim: Claim, passage: Passage) -> str | None:
@@ -212,6 +215,18 @@ def _by_words(claim: Claim, passage: Passage, sent: Mapping[int, Passage], share
     if share < ELSEWHERE_FROM and (better := _better(claim, passage, sent, share)) is not None:
         return _says_it(better, passage, share)
     return Verdict(True, Match.OVERLAP, round(share, 3))
+
+
+def _place(claim: Claim, passage: Passage) -> Span | None:
+    """The sentence that has most of a claim's words, if that is enough of them and of its figures."""
+    said = {word.stem for word in claim.words}
+    best = max(passage.places, key=lambda place: (len(said & place[1]), len(claim.stems & place[1])), default=None)
+    if best is None:
+        return None
+    there = passage.figures_of(passage.body[best[0].start : best[0].end]).numbers
+    figures = sum(any(same(figure, other, passage.scales) for other in there) for figure in claim.figures.numbers)
+    enough = len(said & best[1]) + figures >= max(PLACED_WORDS, PLACED * len(said))
+    return best[0] if enough else None
 
 
 def _says_it(better: int, passage: Passage, share: float = 0.0) -> Verdict:

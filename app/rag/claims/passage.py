@@ -132,9 +132,14 @@ class Passage:
         return found
 
     @cached_property
+    def places(self) -> list[tuple[Span, set[str]]]:
+        """Where each sentence stands in the body, with its stems."""
+        return [(Span(u.start, u.end), words.stems(self.body[u.start : u.end])) for u in units(self.body)]
+
+    @cached_property
     def sentences(self) -> list[tuple[str, set[str]]]:
         """Each with its stems."""
-        return [(self.body[u.start : u.end], words.stems(self.body[u.start : u.end])) for u in units(self.body)]
+        return [(self.body[span.start : span.end], stems) for span, stems in self.places]
 
     def figures_of(self, sentence: str) -> Figures:
         if sentence not in self._figures_of:
