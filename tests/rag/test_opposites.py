@@ -40,9 +40,9 @@ def checked(claim: str, passage: str) -> CitationChecked:
         ("Rent is due on the last business day of each month", LEASE, "contrary of “last”"),
         ("Pets are allowed in the common rooms", LEASE, "contrary of “not”"),
         ("Subletting is prohibited even with written consent", LEASE, "contrary of “prohibited”"),
-        ("The late fee of 5% does not apply after ten days", LEASE, "contrary of “not”"),
+        ("Pets are not allowed in the garden", "Pets are allowed in the garden.", "contrary of “not”"),
         ("Revenue fell 12% year over year", QUARTER, "contrary of “fell”"),
-        ("Operating margin rose from 15.1% to 18.4%", QUARTER, "something else"),
+        ("Operating margin rose from 15.1% to 18.4%", QUARTER, "contrary of “rose”"),
         ("Operating margin increased to 15.1%", QUARTER, "contrary of “increased”"),
         ("Headcount grew by 3,105", QUARTER, "something else"),
         ("The board proposed a dividend for the year", QUARTER, "contrary of “not”"),
@@ -85,6 +85,25 @@ def test_the_contrary_is_flagged(claim: str, passage: str, said: str) -> None:
         ("Rauchen ist im gesamten Werk verboten", WERK),
         ("In the 1700s the guilds lost their legal recognition", HISTORY),
         ("The northern ports were not kept open", HISTORY),
+        ("Smoking is prohibited on the premises", "No smoking is allowed on the premises."),
+        ("Subletting without consent is prohibited", LEASE),
+        ("Der Zutritt ist mit Helm erlaubt", "Der Zutritt ist ohne Helm verboten."),
+        ("Die Einreise ohne Visum ist unmöglich", "Die Einreise ist nur mit gültigem Visum möglich."),
+        ("Cancellation is impossible after 14 days", "Cancellation is possible only within 14 days."),
+        ("Drinks are excluded from the price", "The price includes breakfast but no drinks."),
+        ("Access requires a key", "Access is not possible without a key."),
+        ("The form is valid once it is signed", "The form is not valid until it is signed."),
+        ("The offer is valid until 31 May", "The offer is not valid after 31 May."),
+        ("Employees must give notice before leaving", "Employees may not leave before giving notice."),
+        ("The tenant does not have to pay for repairs", "The tenant is exempt from paying for repairs."),
+        ("Not all rooms have a balcony", "Some rooms have a balcony."),
+        ("Most employees work from home", "At least 60% of employees work from home."),
+        ("Der Krieg endete 1945", "Der Krieg begann 1939 und dauerte bis 1945."),
+        ("The gate is closed until 8", "The gate opens at 8."),
+        ("Growth is forecast at 3%", "The company reduced its growth forecast to 3%."),
+        ("Women earn 20% less", "Men earn 20% more."),
+        ("Emissions fell from 20 tonnes", "Emissions had risen to 20 tonnes before they fell to 12 tonnes."),
+        ("The ALR of the guilds came to an end", "The edict ended the assured legal recognition of the guilds."),
     ],
 )
 def test_other_words_for_the_same_are_not(claim: str, passage: str) -> None:
@@ -98,3 +117,9 @@ def test_the_sentence_that_is_meant_is_shown() -> None:
     assert found.quote is not None
     assert LEASE[found.quote.char_from : found.quote.char_to] == "A late fee of 5% applies after ten days."
     assert checked("The landlord is kind", LEASE).quote is None
+
+
+@pytest.mark.parametrize("claim", ["Costs rose by 7", "Costs rose by 7, to 7, from 7, by 7, to 7, by 7 and to 7"])
+def test_figures_that_stand_there_a_thousand_times_cost_no_more(claim: str) -> None:
+    """This took a minute when every place was compared with every figure."""
+    assert checked(claim, "7 " * 2000).supported

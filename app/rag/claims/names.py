@@ -45,7 +45,8 @@ def _is_there(word: Word, group: Sequence[Word], passage: Passage) -> bool:
     if passage.has(word.folded):
         return True
     if word.said.isupper() and len(word.said) > 1:
-        return word.said in passage.initials
+        spelled = len(word.said) >= _MIN_SHORT and word.folded in passage.letters
+        return spelled or word.said in passage.initials
     initials = "".join(one.said[0] for one in group)
     if len(group) > 1 and re.search(rf"\b{re.escape(initials)}\b", passage.body):
         return True

@@ -13,23 +13,21 @@ from app.crud.stemmer import stem
 Sides = tuple[frozenset[str], frozenset[str]]
 # A line for each pair, its sides parted by a bar; a line that is indented goes on with the one before it.
 _PAIRS: Final = """
-rise rises rose risen rising increase increases increased increasing grow grows grew grown growing growth up climb
-    climbed gained surged higher stieg stiegen steigt gestiegen erhohte erhoht erhohung wuchs wuchsen gewachsen zunahm
-    zugenommen anstieg zuwachs hoher augmente augmenta hausse crecio aumento subio | fall falls fell fallen falling
+rise rises rose risen rising increase increases increased increasing grow grows grew grown growing up climb
+    climbed gained surged stieg stiegen steigt gestiegen erhohte erhoht erhohung wuchs wuchsen gewachsen zunahm
+    zugenommen augmenta hausse crecio aumento subio | fall falls fell fallen falling
     decrease decreases decreased decreasing decline declines declined declining drop drops dropped dropping shrink
-    shrank shrunk down lower lowered reduced sank sanken gesunken sinkt fiel fielen gefallen ruckgang verringerte
-    verringert abnahm abgenommen geschrumpft niedriger diminue baisse baissa disminuyo cayo descendio
+    shrank shrunk down lowered reduced sank sanken gesunken sinkt fiel fielen gefallen verringerte
+    verringert abnahm abgenommen geschrumpft baisse baissa disminuyo cayo descendio
 first erste ersten erster erstes premier premiere primer primera | last final letzte letzten letzter letztes dernier
     derniere ultimo ultima
 minimum mindestens | maximum hochstens
 highest hochste hochsten | lowest niedrigste niedrigsten
 largest biggest grosste grossten | smallest kleinste kleinsten
-cheapest gunstigste billigste | dearest teuerste priciest
 fastest schnellste | slowest langsamste
 best | worst schlechteste
 oldest alteste | youngest newest jungste neueste
 longest langste | shortest kurzeste
-most | least
 top obere oberen | bottom untere unteren
 inside innerhalb | outside ausserhalb
 northern nordlich | southern sudlich
@@ -41,20 +39,15 @@ allowed permitted allows permits erlaubt zulassig | prohibited forbidden banned 
     verboten untersagt unzulassig
 included includes including inklusive einschliesslich | excluded excludes excluding exklusive ausschliesslich
 accepted accepts approved approves angenommen genehmigt | rejected rejects refused denied abgelehnt verweigert
-profit profits gewinn gewinne | loss losses verlust verluste
-male males mannlich | female females weiblich
-men manner | women frauen
 positive positiv | negative negativ
 true wahr | false falsch
 succeeded successful successfully erfolgreich | failed unsuccessful unsuccessfully gescheitert erfolglos
 opened opens eroffnet eroffnete | closed closes geschlossen schloss
-began begins started starts begann begonnen | ended ends finished endete geendet
 restored restores reinstated wiederhergestellt | abolished abolishes repealed revoked abgeschafft aufgehoben
 strengthened strengthens gestarkt | weakened weakens geschwacht
 improved improves verbessert verbesserte | worsened worsens deteriorated verschlechtert verschlechterte
 accelerated accelerates beschleunigt | slowed slows decelerated verlangsamt
 guilty schuldig | innocent acquitted unschuldig freigesprochen
-safe sicher | unsafe dangerous unsicher gefahrlich
 possible moglich | impossible unmoglich
 summer sommer | winter
 activates activated activation | inhibits inhibited inhibition suppresses suppressed
@@ -73,7 +66,7 @@ def _sides(line: str) -> Sides:
 
 OPPOSITES: Final[Sequence[Sides]] = [_sides(line) for line in _PAIRS.replace("\n    ", " ").strip().splitlines()]
 EITHER: Final = frozenset[str]().union(*(left | right for left, right in OPPOSITES))
-CHANGES: Final = OPPOSITES[0][0] | OPPOSITES[0][1]
+CHANGES: Final = OPPOSITES[0]
 _NOT: Final = re.compile(
     r"\b(?:not|never|neither|nor|none|cannot|nicht|nie|niemals|kein|keine|keinen|keiner|keinem|weder|jamais|aucune?|nunca"
     r"|ningun[ao]?|refuse[sd]?|refusing|denie[sd]|failed to|no longer|nicht mehr)\b|n['’]t\b|\bne\b.{1,30}\bpas\b",

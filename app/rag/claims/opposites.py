@@ -6,8 +6,9 @@ claim has the other. Where claim or sentence has both, nothing is said.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from app.crud.stemmer import stem
@@ -21,13 +22,19 @@ SHARED: Final = 0.5  # of a claim's other words, in the clause with the opposite
 NEGATED: Final = 0.8  # of them, where only a "not" differs
 ALIKE: Final = 0.6  # of the clause's words, in such a claim
 MIN_SHARED: Final = 2
+MOST_FIGURES: Final = 20  # of a claim, and of a figure's places, that are looked at
 ONE: Final = frozenset({1.0})
-# Other ways to say that something is not so: where one side has one of them, a "not" on the other is no contradiction.
-_LESS: Final = re.compile(
-    r"\b(?:without|no|non|un\w{4,}|dis\w{4,}|lack\w*|absen\w+|except\w*|exclud\w+|hardly|barely|rarely|only|unless|few"
-    r"|ohne|kaum|nur|ausser|außer|fehl\w+|\w+los|sans|sin|senza|peu|solo)\b",
+# Other ways to say that something is not so, or is so within bounds only: where one side has one of them, an opposite
+# or a "not" on the other is no contradiction.
+_BOUNDED: Final = re.compile(
+    r"\b(?:without|no|nobody|non|neither|lack\w*|absen\w+|except\w*|exclud\w+|exempt\w*|hardly|barely|rarely|only|few"
+    r"|unless|if|until|till|once|before|after|within|between|range\w*|lasted|took|through|at least|at most|must|have to"
+    r"|has to|not all|ohne|kaum|nur|ausser|außer|fehl\w+|befreit|wenn|falls|bis|bevor|vor|nach|innerhalb|zwischen"
+    r"|dauerte|mindestens|höchstens|muss|müssen|nicht alle|sans|sauf|sin|salvo|senza|solo|si|jusqu\w*|hasta|avant|après"
+    r"|antes|después)\b",
     re.IGNORECASE,
 )
+_PREFIXED: Final = re.compile(r"\b(?:un|dis|in|im|ir|il|non-?)\w{4,}|\w+(?:less|los)\b", re.IGNORECASE)
 _CLAUSE: Final = re.compile(
     r"[;:]\s|,\s|\s(?:and|but|while|whereas|although|though|because|und|aber|sondern|während|obwohl|mais|pero|sino)\s"
 )
@@ -65,9 +72,9 @@ def opposed(claim: Claim, passage: Passage) -> str | None:
     said = _said(claim)
     clauses = _near(claim, passage, said)
     if asked and not denied:
-        for pair in asked:
-            if (word := _contrary(claim, pair, clauses, said)) is not None:
-                return word
+        contrary = [word for pair in asked if (word := _contrary(claim, pair, clauses, said)) is not None]
+        if len(contrary) == 1:  # two of them make it right again: women less, men more
+            return contrary[0]
     if _only_denied(claim, clauses, said, denied=denied):
         return "not"
     return None
@@ -93,15 +100,22 @@ def of_another(claim: Claim, passage: Passage) -> str | None:
 
 
 def exchanged(claim: Claim, passage: Passage) -> str | None:
-    """A figure that the passage has as another end of a change, or in another row of a table."""
-    if claim.stems & CHANGES:
-        for figure in claim.figures.numbers:
-            own = _ends(figure, claim.text, claim.figures)
-            if own and "" not in own:
-                there = _ends(figure, passage.body, passage.figures)
-                if there and not there & {*own, ""}:
-                    return figure.said
+    """A figure that the passage has as another end of the same change, or in another row of a table."""
+    rising, falling = (bool(claim.stems & side) for side in CHANGES)
+    if rising != falling and (figure := _of_another_end(claim, passage, CHANGES[falling], CHANGES[rising])) is not None:
+        return figure
     return None if _COMPARED.search(claim.text) else _of_another_row(claim, passage)
+
+
+def _of_another_end(claim: Claim, passage: Passage, same_way: Set[str], other_way: Set[str]) -> str | None:
+    place = _near(claim, passage, _said(claim))[0]
+    if not place.stems & same_way or place.stems & other_way:
+        return None
+    for figure in claim.figures.numbers[:MOST_FIGURES]:
+        own = _ends(figure, claim.text, claim.figures)
+        if own and "" not in own and (there := _ends(figure, place.text, place.figures)) and not there & {*own, ""}:
+            return figure.said
+    return None
 
 
 def _said(claim: Claim) -> set[str]:
@@ -138,7 +152,7 @@ def _contrary(claim: Claim, pair: Sides, clauses: Sequence[Clause], said: set[st
     fitting = [clause for clause in clauses[1:] if _fits(claim, clause, said, SHARED)]
     if not fitting and _fits(claim, whole, said, SHARED):
         fitting = [whole]
-    if not fitting or whole.stems & own:
+    if not fitting or whole.stems & own or _BOUNDED.search(claim.text) or _BOUNDED.search(whole.text):
         return None
     most = max(len(said & clause.stems) for clause in fitting)
     best = [clause for clause in fitting if len(said & clause.stems) == most]
@@ -156,7 +170,9 @@ def _only_denied(claim: Claim, clauses: Sequence[Clause], said: set[str], *, den
         return False
     narrowest = min(fitting, key=lambda clause: len(clause.stems))
     there = clauses[0] if denied else narrowest
-    if is_denied(there.text) == denied or _LESS.search(there.text if denied else claim.text):
+    if is_denied(there.text) == denied or any(
+        pattern.search(text) for pattern in (_BOUNDED, _PREFIXED) for text in (claim.text, there.text)
+    ):
         return False
     told = {word.stem for word in words.content(there.text)}
     return len(said & told) >= ALIKE * len(told) and not _has_opposite(claim, there)
@@ -173,16 +189,19 @@ def _ends(figure: Figure, text: str, known: Figures) -> set[str]:
     """Of what end of a change a text has a figure: by, to, from; "" for none of them."""
     found = set()
     line = plain(text)
-    for other in known.numbers:
-        is_year = other.unit is None and 1900 <= other.values[0] < 2100
-        if is_year or other.unit != figure.unit or not same(figure, other, ONE):
-            continue
-        for place in re.finditer(rf"(?<![\w.,]){re.escape(other.said)}", line):
+    for said in {other.said for other in known.numbers if _may_change(other, figure)}:
+        for place in islice(re.finditer(rf"(?<![\w.,]){re.escape(said)}", line), MOST_FIGURES):
             before = line[max(0, place.start() - 40) : place.start()]
             between = _RANGE.search(before)
             marked = None if between and not between[1] else _MARKED.search(before)
             found.add(_KIND[marked[1].lower()] if marked else "")
     return found
+
+
+def _may_change(other: Figure, figure: Figure) -> bool:
+    """Whether it is the figure, and not a year."""
+    is_year = other.unit is None and 1900 <= other.values[0] < 2100
+    return not is_year and other.unit == figure.unit and same(figure, other, ONE)
 
 
 def _of_another_row(claim: Claim, passage: Passage) -> str | None:

@@ -172,6 +172,11 @@ class Passage:
         """The first letters of the words with a capital, to know a name by its short form."""
         return "".join(word[0] if word[0].isupper() else " " for word in _IN_TEXT.findall(self.body)).replace("  ", " ")
 
+    @cached_property
+    def letters(self) -> str:
+        """The first letters of all words: `dbp` is in them where it stands for diastolic blood pressure."""
+        return "".join(word[0] for word in self.words)
+
     def has(self, word: str) -> bool:
         """Whether a folded word is there, or another form of it, or it is part of a compound."""
         if stem(word) in self.stems:
