@@ -12,27 +12,29 @@ from functools import lru_cache
 from typing import Final, TypeVar
 
 from app.crud.stemmer import stem
-from app.crud.terms import STOP_WORDS, UNSPACED, fold
+from app.crud.terms import MARKS, UNSPACED, fold
+from app.rag.function_words import DOCUMENTS, FUNCTION_WORDS, TASKS
 
 K = TypeVar("K", bound=Hashable)
 COVERED: Final = 0.4  # of a name's words, weighted by how rare they are among the names; numbers count half
 NEAR: Final = 0.6  # of the best match, to be named too
 FEW, RARE = 2, 3  # names that a telling word may stand in: so many, or a third of all
 MOST: Final = 8  # documents that one question names: more say that it names none
-MAX_FILES: Final = 5000
+MAX_FILES: Final = 2000
 MAX_NAME_CHARS: Final = 200
-JOINED: Final = 5  # letters of a name's word that may be several words of the question: BESTBUY
-JOINED_UNSPACED: Final = 2  # of scripts that part no words
-_WORDS: Final = re.compile(r"[^\W\d_]+|\d+")
+MAX_QUESTION_CHARS: Final = 1000
+MAX_JOINED: Final = 4  # words of the question that may be one of a name: BESTBUY
+MIN_UNSPACED: Final = 2  # letters of a word in a script that parts none
+_WORDS: Final = re.compile(rf"(?:[^\W\d_]|[{MARKS}])+|\d+")
 _UNSPACED: Final = re.compile(f"[{UNSPACED}]")
 _SUFFIX: Final = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 # What names of files say of no document in particular.
 _GENERAL: Final = """
 document documents doc docs file files paper article report reports scan scanned copy final draft version rev revised
 new old untitled page pages book pdf text txt note notes data info information dated signed dokument datei bericht kopie
-entwurf fassung neu alt seite seiten rapport copie informe copia
+entwurf fassung neu alt seite seiten rapport copie informe copia use guide overview annual list
 """
-GENERAL: Final = frozenset(stem(word) for word in _GENERAL.split()) | STOP_WORDS
+GENERAL: Final = frozenset(stem(word) for word in (*_GENERAL.split(), *FUNCTION_WORDS, *TASKS, *DOCUMENTS))
 
 
 def named(question: str, names: Mapping[K, str]) -> dict[K, float]:
@@ -44,9 +46,11 @@ def named(question: str, names: Mapping[K, str]) -> dict[K, float]:
         return {}
     words = {key: words_of(name[:MAX_NAME_CHARS]) for key, name in names.items()}
     counts = Counter(word for each in words.values() for word in each)
-    said = {stem(word) for word in _split(question)}
-    whole = "".join(_WORDS.findall(fold(question)))
-    known = {word for word in counts if stem(word) in said or (_may_be_joined(word) and word in whole)}
+    asked = _split(question[:MAX_QUESTION_CHARS])
+    said = {stem(word) for word in asked}
+    joined = {"".join(asked[at : at + n]) for at in range(len(asked)) for n in range(2, MAX_JOINED + 1)}
+    unspaced = "".join(word for word in asked if _UNSPACED.match(word))
+    known = {word for word in counts if stem(word) in said or word in joined or _is_within(word, unspaced)}
     telling = {word for word in known if not word.isdigit() and counts[word] <= max(FEW, len(names) / RARE)}
     if not telling:
         return {}
@@ -63,8 +67,9 @@ def named(question: str, names: Mapping[K, str]) -> dict[K, float]:
     return near if len(near) <= min(MOST, len(names) - 1) else {}
 
 
-def _may_be_joined(word: str) -> bool:
-    return len(word) >= (JOINED_UNSPACED if _UNSPACED.match(word) else JOINED)
+def _is_within(word: str, unspaced: str) -> bool:
+    """Of scripts that part no words."""
+    return len(word) >= MIN_UNSPACED and word in unspaced and _UNSPACED.match(word) is not None
 
 
 @lru_cache(maxsize=8192)

@@ -3,7 +3,7 @@
 import asyncio
 import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from heapq import nlargest
 from uuid import UUID
@@ -18,7 +18,7 @@ from app.crud.index import Generation
 from app.crud.scope import Reach, Scope
 from app.db.session import Database
 from app.rag import naming, ranked
-from app.rag.base import Embedder, Hit, Reranker, VectorStore
+from app.rag.base import Embedder, Hit, Reranker, Vectors, VectorStore
 from app.rag.found import Passage
 from app.rag.ranked import Found, Halves, Scores
 from app.rag.relatedness import Floor, Library, Meaning, related
@@ -106,7 +106,8 @@ class Retriever:
         share = _share(query, embedder) if halves.dense and halves.text else 0.5
         found = Found(reader, halves, share, used.id)
         if named := naming.named(query, reached.names):
-            within = await self._halves(replace(asked, reaches=reached.only(named)), mode)
+            again = SearchMode.TEXT if halves.dense is None else mode
+            within = await self._halves(replace(asked, reaches=reached.only(named)), again)
             found = replace(found, named=named, within=within)
         most = wanted.limit if self._judge(wanted) is None else max(wanted.limit, RERANKED)
         passages = await self._db.query(partial(ranked.passages, found=found, limit=most))
@@ -183,7 +184,9 @@ class Retriever:
     async def _by_meaning(self, asked: "_Asked") -> dict[Place, float]:
         if asked.embedder is None or self._vectors is None:
             return {}
-        vector = (await asked.embedder.embed([asked.query], urgency="query"))[0]
+        if asked.query not in asked.vectors:
+            asked.vectors[asked.query] = (await asked.embedder.embed([asked.query], urgency="query"))[0]
+        vector = asked.vectors[asked.query]
         hits: list[Hit] = []
         for reach in asked.reaches:
             hits += await self._vectors.query(
@@ -220,6 +223,7 @@ class _Asked:
     reaches: Sequence[Reach]
     index: Generation
     embedder: Embedder | None
+    vectors: dict[str, Vectors] = field(default_factory=dict)  # of the query, once it was embedded
 
 
 def _meaning(query: str, dense: Scores | None, embedder: Embedder | None, *, has_others: bool) -> Meaning | None:

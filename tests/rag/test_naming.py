@@ -47,6 +47,31 @@ def test_a_document_is_known_by_its_name(question: str, expected: list[str]) -> 
     assert all(0 < weight <= 1 for weight in found.values())
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Please tell me how many holidays I get",
+        "What is in the latest release?",
+        "unauthorised transactions in the statement",
+        "Wie hoch ist die Miete?",
+        "Comment est calculé le loyer ?",
+        "How do I use it?",
+        "Give me an overview",
+        "Translate the list",
+    ],
+)
+def test_parts_of_words_and_words_of_any_question_name_nothing(question: str) -> None:
+    names = ["Lease.pdf", "Actions.pdf", "Author.pdf", "Die Satzung.pdf", "Le guide.pdf", "How to use.pdf"]
+    names += ["Product Overview.pdf", "Price list.pdf", "Handbook.pdf"]
+    assert named(question, {name: name for name in names}) == {}
+
+
+def test_vowel_signs_are_parts_of_words() -> None:
+    names = {name: name for name in ("कानून.pdf", "समाचार.pdf", "เงินเดือน.pdf")}
+    assert list(named("कानून में क्या लिखा है?", names)) == ["कानून.pdf"]
+    assert list(named("เงินเดือนเท่าไร", names)) == ["เงินเดือน.pdf"]
+
+
 def test_no_name_tells_documents_apart_that_are_alone_or_all_alike() -> None:
     assert named("the handbook", {1: "handbook.pdf"}) == {}
     assert named("the handbook", {n: f"handbook {n}.pdf" for n in range(9)}) == {}
