@@ -53,7 +53,7 @@ class Rows:
     @classmethod
     def of(cls, files: Sequence[str], ordinals: Sequence[int], vectors: NDArray[np.floating]) -> "Rows":
         numbers = {name: number for number, name in enumerate(dict.fromkeys(files))}
-        floats = np.asarray(vectors, np.float32).reshape(len(files), -1 if files else 0)
+        floats = np.nan_to_num(np.asarray(vectors, np.float32)).reshape(len(files), -1 if files else 0)
         lengths = np.maximum(np.linalg.norm(floats, axis=1, keepdims=True), 1e-12)
         places = np.array([numbers[name] for name in files], np.int64), np.array(ordinals, np.int64)
         return cls(list(numbers), *places, (floats / lengths).astype(np.float16))
@@ -97,26 +97,32 @@ class Rows:
 
 
 class Recent:
-    """The rows of the scopes that were searched last: up to `capacity` vectors, None for a scope of over `limit`.
+    """The rows of the scopes that were searched last, up to `capacity` vectors, and which scopes have too many.
 
-    One of more than `small` rows is kept only where there is room, so that a few large libraries, each read in a
-    second, do not push each other out for ever.
+    None of over `limit` rows is kept, and one of more than `small` only where there is room: a few large libraries,
+    each read in a second, would push each other out for ever.
     """
 
     def __init__(self, *, limit: int, small: int, capacity: int) -> None:
         self.limit, self._small, self._capacity = limit, small, capacity
-        self._scopes: OrderedDict[Scope, Rows | None] = OrderedDict()
+        self._scopes: OrderedDict[Scope, Rows | int] = OrderedDict()  # a number: it has so many at least
 
     def __contains__(self, scope: Scope) -> bool:
-        return scope in self._scopes
+        """Whether it is known: its rows, or that there is no room for them now."""
+        known = self._scopes.get(scope)
+        return known is not None and (isinstance(known, Rows) or known > self.most())
 
     def get(self, scope: Scope) -> Rows | None:
+        """None: there is no room."""
         self._scopes.move_to_end(scope)
-        return self._scopes[scope]
+        known = self._scopes[scope]
+        return known if isinstance(known, Rows) else None
 
     def put(self, scope: Scope, rows: Rows | None) -> None:
+        """None: it has more than `most`."""
         self._scopes.pop(scope, None)
-        self._scopes[scope] = rows if rows is not None and len(rows) <= self.most() else None
+        most = self.most()
+        self._scopes[scope] = rows if rows is not None and len(rows) <= most else most + 1
         while self._cost() > self._capacity and len(self._scopes) > 1:
             self._scopes.popitem(last=False)
 
@@ -128,12 +134,11 @@ class Recent:
         """The library has these rows from now on."""
         whole = Scope(library)
         known = self._scopes.get(whole)
-        is_large = whole in self._scopes and known is None
         self.forget(library)
-        if known is not None:
+        if isinstance(known, Rows):
             self.put(whole, known.plus(rows))
-        elif is_large:
-            self.put(whole, None)
+        elif known is not None:
+            self._scopes[whole] = known
 
     def forget(self, library: Library) -> None:
         """What is kept of this library is not true any more."""
@@ -146,7 +151,10 @@ class Recent:
             self.forget(library)
 
     def _cost(self) -> int:
-        return sum(1 if rows is None else max(1, len(rows)) for rows in self._scopes.values())
+        return sum(
+            1 + len(scope.files or ()) + len(scope.spans) + (len(rows) if isinstance(rows, Rows) else 0)
+            for scope, rows in self._scopes.items()
+        )
 
 
 def cosines(rows: NDArray[np.float16], vector: Floats) -> Floats:

@@ -70,6 +70,22 @@ def test_a_large_library_is_kept_only_where_there_is_room() -> None:
     assert Scope(ANN) not in recent
 
 
+def test_a_library_that_had_no_room_is_read_again_when_there_is() -> None:
+    recent = Recent(limit=50, small=10, capacity=60)
+    recent.put(Scope(ANN), rows(40))
+    recent.put(Scope(BOB), rows(30))
+    assert Scope(BOB) in recent
+    recent.forget(ANN)
+    assert Scope(BOB) not in recent
+    recent.put(Scope(BOB), rows(30))
+    assert recent.get(Scope(BOB)) is not None
+
+
+def test_numbers_that_are_none_are_not_near_anything() -> None:
+    broken = Rows.of(["a", "b"], [0, 0], np.array([[float("nan"), 1.0], [1.0, 0.0]]))
+    assert broken.nearest(np.array([1.0, 0.0], np.float32), None, {}, 2)[0] == ["b", "a"]
+
+
 def test_a_library_over_the_limit_is_never_kept() -> None:
     recent = Recent(limit=50, small=10, capacity=1000)
     recent.put(Scope(ANN), rows(51))
