@@ -37,14 +37,14 @@ def read_yaml(path: Path, kind: type[M]) -> YamlFile[M]:
         raise SettingsError(f"{path}: it cannot be read: {error}") from None
     try:
         node = yaml.compose(text, Loader=yaml.CSafeLoader)
-        content = yaml.load(text, Loader=yaml.CSafeLoader) or {}
+        content = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise SettingsError(f"{path}:{line}: it is not YAML: {error.problem}") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # ValueError: a date such as 2026-13-45
         raise SettingsError(f"{path}: it is not YAML: {error}") from None
     try:
-        return YamlFile(path, kind.model_validate(content), node)
+        return YamlFile(path, kind.model_validate({} if content is None else content), node)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"

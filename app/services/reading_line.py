@@ -22,17 +22,16 @@ class ReadingLine:
     async def turn(self) -> AsyncIterator[None]:
         """Waits until it is this file's turn, which lasts as long as the block."""
         await self._line.acquire()
-        stepping = asyncio.create_task(self._step_aside())
+        has_stepped = asyncio.Event()
+        stepping = asyncio.create_task(self._step_aside(has_stepped))
         try:
             yield
         finally:
-            if stepping.done():
-                self._aside.release()
-            else:
-                stepping.cancel()
-                self._line.release()
+            stepping.cancel()
+            (self._aside if has_stepped.is_set() else self._line).release()
 
-    async def _step_aside(self) -> None:
+    async def _step_aside(self, has_stepped: asyncio.Event) -> None:
         await asyncio.sleep(self._patience_s)
         await self._aside.acquire()
+        has_stepped.set()
         self._line.release()

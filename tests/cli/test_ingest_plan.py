@@ -63,6 +63,10 @@ def test_a_list_may_be_no_more_than_names(folder: Path) -> None:
     assert found[-1].tags == {"a": "b"}
     with pytest.raises(SettingsError, match=r"list\.yaml:2: .*there is no such entry; known: path"):
         listed(folder, "- one.txt\n- {path: one.txt, nonsense: 1}\n")
+    with pytest.raises(ValidationFailed, match="there is no document"):
+        listed(folder, "[]")
+    with pytest.raises(ValidationFailed, match="cannot be used"):
+        plan(["a" * 300])
 
 
 def test_documents_beside_the_list_have_short_names(folder: Path) -> None:

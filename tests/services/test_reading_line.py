@@ -73,3 +73,19 @@ async def test_whoever_is_cancelled_leaves_his_place() -> None:
     await asyncio.wait_for(second.began.wait(), 10)
     await first.end()
     await second.end()
+
+
+async def test_a_step_that_was_cancelled_from_outside_leaves_the_line_whole() -> None:
+    """The end of a loop cancels every task."""
+    line = ReadingLine(NEVER_S)
+    before = asyncio.all_tasks()
+    file = File(line)
+    await settled()
+    for task in asyncio.all_tasks() - before - {file.task}:
+        task.cancel()
+    await settled()
+    await file.end()
+    after = File(line)
+    await settled()
+    assert after.began.is_set()
+    await after.end()

@@ -119,7 +119,10 @@ def _of_target(target: str) -> Iterator[Document]:
     if path.suffix.lower() in YAML and path.is_file():
         yield from _listed(read_yaml(path, _List))
         return
-    files = _files(path)
+    try:
+        files = _files(path)
+    except (OSError, ValueError) as error:
+        raise ValidationFailed(f"path {target!r} cannot be used: {error}") from None
     if not files:
         raise ValidationFailed(f"there is no file {target!r}")
     yield from (Document(*_named(file)) for file in files)
