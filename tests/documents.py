@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
 
+import pypdfium2 as pdfium
 from pypdf import PdfReader, PdfWriter
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
@@ -67,6 +68,20 @@ def scanned_pdf(pages: int = 2) -> bytes:
     """Pages that are nothing but a grey picture."""
     image = stream(b"\x80", b"/Type/XObject/Subtype/Image/Width 1/Height 1/BitsPerComponent 8/ColorSpace/DeviceGray")
     return pdf([b"q 612 0 0 792 0 0 cm /I Do Q"] * pages, resources=b"/XObject<</I 4 0 R>>", extra=[image])
+
+
+def photographed_pdf(pages: Sequence[str]) -> bytes:
+    """Pages of text as a scanner gives them: one grey picture each, at 216 dpi."""
+    images = []
+    for page in pdfium.PdfDocument(text_pdf(pages)):
+        grey = page.render(scale=3, grayscale=True).to_numpy()
+        height, width = grey.shape[:2]
+        size = f"/Width {width}/Height {height}".encode()
+        kind = b"/Type/XObject/Subtype/Image/BitsPerComponent 8/ColorSpace/DeviceGray/Filter/FlateDecode" + size
+        images.append(stream(zlib.compress(grey.tobytes()), kind))
+    names = b"".join(b"/I%d %d 0 R" % (n, n + 4) for n in range(len(images)))
+    draw = [b"q 612 0 0 792 0 0 cm /I%d Do Q" % n for n in range(len(images))]
+    return pdf(draw, resources=b"/XObject<<" + names + b">>", extra=images)
 
 
 def hidden_text_pdf() -> bytes:

@@ -23,6 +23,7 @@ COUNT = "echo Recognised $(wc -c) bytes"
 SECOND_FAILS = (
     'n=$(wc -c); if [ -e "{folder}/again" ]; then echo bad picture >&2; exit 1; fi; touch "{folder}/again"; echo One'
 )
+LETTER = "The keeper of the lighthouse at the harbour of Lerwick wrote in 1894 that forty ships had passed."
 Tesseract = Callable[[str], None]
 
 
@@ -69,6 +70,15 @@ async def test_a_scanned_page_is_drawn_and_recognised(tesseract: Tesseract, scan
     assert (states(pages), error) == ([PageState.OCR] * 3, None)
     assert all(int(page.text.split()[1]) > 8_000_000 for page in pages)  # 612 x 792 points at 300 dpi
     assert "-l eng+deu" in (scan.parent / "asked").read_text()
+
+
+async def test_tesseract_itself_reads_what_a_scanner_saw(tmp_path: Path) -> None:
+    path = tmp_path / "scan.pdf"
+    path.write_bytes(documents.photographed_pdf([LETTER, LETTER.replace("1894", "1907")]))
+    pages, error = await read(path)
+    assert (states(pages), error) == ([PageState.OCR] * 2, None)
+    assert ["harbour of Lerwick" in page.text and "1894" in page.text for page in pages] == [True, False]
+    assert "1907" in pages[1].text
 
 
 @pytest.mark.parametrize(
