@@ -41,12 +41,12 @@ async def searches(person: Person, ended: asyncio.Event, seen: list[tuple[object
 
 
 async def until_some(admin: Person) -> bool:
-    """Whether it is killed in the middle: some chunks are done, and not all."""
+    """Whether it is killed in the middle: some chunks are done, and not all. Building begins soon after the start."""
     while True:
         index = await state(admin)
-        if index["state"] != "building":
+        if "words-64" in str(index["current"]):
             return False
-        if index["chunks_done"]:
+        if index["state"] == "building" and index["chunks_done"]:
             return True
         await asyncio.sleep(0.01)
 
