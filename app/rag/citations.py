@@ -46,7 +46,7 @@ class Checker:
     def prepare(self) -> None:
         """Do now what the first citation of each passage would have to do."""
         for passage in self._passages.values():
-            _ = passage.normalised, passage.stems, passage.numbers, passage.sentences, passage.script
+            _ = passage.normalised, passage.stems, passage.numbers, passage.places, passage.script
             _ = passage.capitals, passage.counted, passage.language, passage.has("prepared-for-forms")
 
     def feed(self, piece: str) -> list[CitationChecked]:

@@ -26,15 +26,16 @@ def misplaced(claim: Claim, passage: Passage) -> str | None:
     """What is said of something else there."""
     if not claim.figures.numbers and not claim.figures.days:
         return None
-    nearest = max(passage.sentences, key=lambda sentence: len(claim.stems & sentence[1]), default=("", set()))
-    there = passage.figures_of(nearest[0])
-    if len(passage.sentences) > 1 and _covers(claim, nearest[1]):
+    span, stems = passage.nearest(claim.stems)
+    sentence = passage.said_at(span)
+    there = passage.figures_of(sentence)
+    if len(passage.places) > 1 and _covers(claim, stems):
         for said, kind, is_there in _claimed(claim, there, passage.scales):
             if not is_there and any(other == kind for other in _unclaimed(claim.figures, there, passage.scales)):
                 return said
     kinds = Counter(figure.unit[0] for figure in there.numbers if figure.unit is not None)
     compared = any(figure.unit is not None and kinds[figure.unit[0]] > 1 for figure in claim.figures.numbers)
-    return _exchanged(claim, nearest[0]) if compared else None
+    return _exchanged(claim, sentence) if compared else None
 
 
 def _covers(claim: Claim, stems: set[str]) -> bool:

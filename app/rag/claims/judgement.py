@@ -220,13 +220,10 @@ def _by_words(claim: Claim, passage: Passage, sent: Mapping[int, Passage], share
 def _place(claim: Claim, passage: Passage) -> Span | None:
     """The sentence that has most of a claim's words, if that is enough of them and of its figures."""
     said = {word.stem for word in claim.words}
-    best = max(passage.places, key=lambda place: (len(said & place[1]), len(claim.stems & place[1])), default=None)
-    if best is None:
-        return None
-    there = passage.figures_of(passage.body[best[0].start : best[0].end]).numbers
+    span, stems = passage.nearest(said, claim.stems)
+    there = passage.figures_of(passage.said_at(span)).numbers
     figures = sum(any(same(figure, other, passage.scales) for other in there) for figure in claim.figures.numbers)
-    enough = len(said & best[1]) + figures >= max(PLACED_WORDS, PLACED * len(said))
-    return best[0] if enough else None
+    return span if len(said & stems) + figures >= max(PLACED_WORDS, PLACED * len(said)) else None
 
 
 def _says_it(better: int, passage: Passage, share: float = 0.0) -> Verdict:

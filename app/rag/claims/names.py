@@ -63,7 +63,7 @@ def _has_others(claim: Claim, passage: Passage) -> bool:
 
 
 def _nearest(claim: Claim, passage: Passage) -> str:
-    return max(passage.sentences, key=lambda sentence: len(claim.stems & sentence[1]), default=("", set()))[0]
+    return passage.said_at(passage.nearest(claim.stems)[0])
 
 
 def _contradicts(group: Sequence[Word], absent: Sequence[Word], passage: Passage) -> bool:

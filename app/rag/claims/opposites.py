@@ -70,7 +70,7 @@ def opposed(claim: Claim, passage: Passage) -> str | None:
     if not asked and not denied and not passage.has_denial:
         return None
     said = _said(claim)
-    clauses = _near(claim, passage, said)
+    clauses = _with_parts(_nearest(claim, passage, said))
     if asked and not denied:
         contrary = [word for pair in asked if (word := _contrary(claim, pair, clauses, said)) is not None]
         if len(contrary) == 1:  # two of them make it right again: women less, men more
@@ -86,7 +86,7 @@ def of_another(claim: Claim, passage: Passage) -> str | None:
     if not names or not _CONTRAST.search(passage.body):
         return None
     rest = {word.stem for word in claim.words if not word.name}
-    sides = [(part, words.stems(part)) for part in _CONTRAST.split(_near(claim, passage, rest)[0].text)]
+    sides = [(part, words.stems(part)) for part in _CONTRAST.split(_nearest(claim, passage, rest).text)]
     if len(sides) < 2:
         return None
     best = max(sides, key=lambda side: len(rest & side[1]))
@@ -108,7 +108,7 @@ def exchanged(claim: Claim, passage: Passage) -> str | None:
 
 
 def _of_another_end(claim: Claim, passage: Passage, same_way: Set[str], other_way: Set[str]) -> str | None:
-    place = _near(claim, passage, _said(claim))[0]
+    place = _nearest(claim, passage, _said(claim))
     if not place.stems & same_way or place.stems & other_way:
         return None
     for figure in claim.figures.numbers[:MOST_FIGURES]:
@@ -123,14 +123,18 @@ def _said(claim: Claim) -> set[str]:
     return {word.stem for word in claim.words} - EITHER
 
 
-def _near(claim: Claim, passage: Passage, said: set[str]) -> list[Clause]:
-    """The sentence that shares most with the claim, and its clauses."""
-    best = max(passage.sentences, key=lambda one: (len(said & one[1]), len(claim.stems & one[1])), default=("", set()))
-    whole = Clause(best[0], frozenset(best[1]), passage)
-    parts = [part for part in _CLAUSE.split(best[0]) if part.strip()]
+def _nearest(claim: Claim, passage: Passage, said: set[str]) -> Clause:
+    """The sentence that shares most with the claim."""
+    span, stems = passage.nearest(said, claim.stems)
+    return Clause(passage.said_at(span), frozenset(stems), passage)
+
+
+def _with_parts(whole: Clause) -> list[Clause]:
+    """A sentence, and its clauses if it has several."""
+    parts = [part for part in _CLAUSE.split(whole.text) if part.strip()]
     if len(parts) < 2:
         return [whole]
-    return [whole, *(Clause(part, frozenset(words.stems(part)), passage) for part in parts)]
+    return [whole, *(Clause(part, frozenset(words.stems(part)), whole.passage) for part in parts)]
 
 
 def _fits(claim: Claim, clause: Clause, said: set[str], share: float) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Set
 from functools import cached_property
 from typing import Final
 
@@ -136,10 +137,13 @@ class Passage:
         """Where each sentence stands in the body, with its stems."""
         return [(Span(u.start, u.end), words.stems(self.body[u.start : u.end])) for u in units(self.body)]
 
-    @cached_property
-    def sentences(self) -> list[tuple[str, set[str]]]:
-        """Each with its stems."""
-        return [(self.body[span.start : span.end], stems) for span, stems in self.places]
+    def nearest(self, *wanted: Set[str]) -> tuple[Span, set[str]]:
+        """The sentence that has most of the first set of stems, among equals most of the next; where, and its stems."""
+        found = self.places
+        return max(found, key=lambda place: [len(one & place[1]) for one in wanted], default=(Span(0, 0), set()))
+
+    def said_at(self, span: Span) -> str:
+        return self.body[span.start : span.end]
 
     def figures_of(self, sentence: str) -> Figures:
         if sentence not in self._figures_of:
